@@ -1,0 +1,43 @@
+# Everything runs from .venv, which `make install` fills from the hashed lock file.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "playhead needs Python 3.11 or later; PYTHON=/path/to/python3.11 make chooses one")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: install
+install: .venv/installed ## put everything into .venv
+
+.PHONY: run
+run: install ## start Valkey, Postgres and playhead on port 8000
+	@exec $(BIN)/playhead serve
+
+.PHONY: test
+test: install ## run the tests; they start the servers they need
+	$(BIN)/pytest
+
+.PHONY: check
+check: install ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: install ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: install ## pin the newest allowed versions, with hashes
+	$(BIN)/uv pip compile --universal --generate-hashes --all-extras --no-header --upgrade -o requirements.lock pyproject.toml

@@ -1,0 +1,18 @@
+"""Playhead: real-time counters for watch events. This docstring is the map: the way of one event.
+
+1. `service.api.ingest` takes a request's bytes off the socket and asks `service.events.decode` what they say.
+2. `service.events` turns bytes into events and rejections, without any I/O; `service.events.xapi` is another dialect.
+   Every bound on what may come in is in `service.limits`.
+3. `service.counters.writer` collects the events of all requests that wait at the same moment into runs, one a
+   partition (`service.counters.partitions`, `service.counters.keys`), packed by `service.counters.packing`.
+4. `lua/` applies a run to all of its counters and appends it to the partition's stream, in one atomic step.
+   `service.rules.model` is the specification of what it does, in plain Python.
+5. The request is answered when that step is on disk.
+6. `workers.flusher` reads the streams and commits rows, snapshots and checkpoints to Postgres through
+   `service.db.ledger`, in one transaction; then it trims the streams.
+7. `service.counters.reader` answers reads from Redis.
+
+`service.settings` alone reads the environment, `service.clock` alone reads the clock, `service.errors` draws the tree
+of what can fail. `service.cli` and `workers.supervisor` put the pieces together; `service.embedded` runs Valkey and
+Postgres where none is given.
+"""

@@ -1,0 +1,53 @@
+"""Every bound on what comes in, with its reason. What may be tuned for a machine is in `service.settings`."""
+
+from __future__ import annotations
+
+MS = 1000
+
+POSITION_MAX_S = 48 * 3600
+"""No movie is longer; a whole coverage bitmap then takes 21,600 bytes."""
+
+SPEED_MIN, SPEED_MAX = 0.1, 16.0
+"""Browsers play from 1/16 to 16; below a tenth nobody watches."""
+
+USER_CHARS_MAX = 256
+SLUG_CHARS_MAX = 512
+SESSION_CHARS_MAX = 256
+ID_CHARS_MAX = 256
+"""Names are parts of Redis keys and index entries: long enough for a URL as slug, a URN or two UUIDs as id."""
+
+SEQ_MAX = 2**53 - 2
+"""Lua's numbers and JavaScript's are exact up to 2**53 - 1; one more is needed inside."""
+
+SEQ_WINDOW = 1024
+"""How many last `seq` of a session are told apart (design 2); as a bitmap they take 129 bytes."""
+
+SEGMENTS_MAX = 2000
+"""A claim's segments. The busiest real session on record had 241."""
+
+TIME_MIN_S = 946_684_800
+"""2000-01-01: an event cannot be older than the players that send it."""
+
+TIME_MAX_S = 4_102_444_800
+"""2100-01-01: past it a number of seconds is a number of milliseconds by mistake."""
+
+EVENT_BYTES_MAX = 64 * 1024
+"""One line of NDJSON. A claim of 2,000 segments takes about 40 KB."""
+
+BODY_BYTES_MAX = 8 * 1024 * 1024
+"""One JSON body, after gunzip: it is held in memory whole. NDJSON is streamed and may be longer."""
+
+EVENTS_PER_BODY_MAX = 20_000
+"""One JSON array: its events share an answer, whose rejections are listed one by one."""
+
+STREAM_BYTES_MAX = 512 * 1024 * 1024
+"""One NDJSON body, after gunzip: read chunk by chunk, so this bounds time, not memory."""
+
+STREAM_REJECTIONS_MAX = 20_000
+"""An NDJSON body with more rejected lines than this is not NDJSON of events; it is cut off there."""
+
+RUN_EVENTS_MAX = 1000
+"""Events in one call of the script: it holds Redis for some milliseconds, not longer."""
+
+PAGE_DEFAULT, PAGE_MAX = 20, 100
+"""Items in one page of a list (design 3)."""

@@ -1,0 +1,106 @@
+"""The one reader of the environment: every setting, its unit and its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import SettingsError
+
+PREFIX = "PLAYHEAD_"
+
+
+class Settings(BaseSettings):
+    """What may be set, as environment variables with the prefix PLAYHEAD_. Frozen: read once, at the root."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(description="port to listen on", ge=1, le=65535)] = 8000
+    workers: Annotated[int, Field(description="HTTP processes on that port", ge=1, le=64)] = 2
+    data_dir: Annotated[
+        Path, Field(description="folder of the embedded servers: everything that must survive a restart")
+    ] = Path(".playhead")
+    redis_url: Annotated[
+        str | None, Field(description="Redis 7 or Valkey to use in place of the embedded one")
+    ] = None
+    database_url: Annotated[
+        str | None, Field(description="Postgres 14 or later to use in place of the embedded one")
+    ] = None
+    partitions: Annotated[
+        int, Field(description="how many ways users are spread; fixed once data is there", ge=1, le=1024)
+    ] = 8
+
+    heartbeat_interval_seconds: Annotated[
+        int, Field(description="what a lone heartbeat is worth", ge=1, le=300)
+    ] = 10
+    heartbeat_gap_seconds: Annotated[
+        int, Field(description="the longest step between heartbeats that counts as played", ge=1, le=3600)
+    ] = 30
+    implausible_tolerance_seconds: Annotated[
+        int, Field(description="by how much a span may exceed what the clock allows", ge=0, le=3600)
+    ] = 10
+    idempotency_window_seconds: Annotated[
+        int, Field(description="how long an event's id is remembered", ge=1, le=30 * 86400)
+    ] = 86400
+
+    queue_events_max: Annotated[
+        int, Field(description="events that may wait in one HTTP process for Redis; past it 503", ge=1)
+    ] = 50_000
+    backlog_events_max: Annotated[
+        int, Field(description="events that may wait in Redis for Postgres; past it 503", ge=1)
+    ] = 5_000_000
+    redis_timeout_seconds: Annotated[
+        float, Field(description="how long a request waits for Redis before it gets 503", gt=0, le=60)
+    ] = 5.0
+    body_timeout_seconds: Annotated[
+        float, Field(description="how long a client may be silent within a body before it gets 408", gt=0)
+    ] = 30.0
+
+    flush_interval_ms: Annotated[
+        int, Field(description="pause of the flusher between two flushes", ge=1, le=10_000)
+    ] = 100
+    flush_events_max: Annotated[
+        int, Field(description="events of one flush, roughly: bounds its memory", ge=1)
+    ] = 20_000
+    snapshot_interval_seconds: Annotated[
+        float, Field(description="how often what changed is snapshotted", ge=0, le=3600)
+    ] = 1.0
+    events_keep_days: Annotated[
+        int, Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0)
+    ] = 0
+    shutdown_seconds: Annotated[
+        float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
+    ] = 15.0
+
+    log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
+    log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = "auto"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.heartbeat_gap_seconds < self.heartbeat_interval_seconds:
+            raise ValueError("heartbeat_gap_seconds must not be less than heartbeat_interval_seconds")
+        if self.log_format not in ("json", "console", "auto"):
+            raise ValueError("log_format is one of json, console, auto")
+        if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("log_level is one of DEBUG, INFO, WARNING, ERROR")
+        return self
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises SettingsError with one sentence for each setting that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        said = []
+        for error in invalid.errors():
+            name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else "settings"
+            given = f", got {error['input']!r}" if error["loc"] else ""
+            said.append(f"{name}: {error['msg']}{given}")
+        raise SettingsError("; ".join(said)) from None
