@@ -1,0 +1,149 @@
+"""The event as clients write it (design 2), and its translation into an `Event`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from service import limits
+from service.events.event import Event
+from service.events.quantities import event_time_us, microseconds, thousandths
+from service.events.rejection import Rejection
+
+UserName = Annotated[str, StringConstraints(min_length=1, max_length=limits.USER_CHARS_MAX)]
+Slug = Annotated[str, StringConstraints(min_length=1, max_length=limits.SLUG_CHARS_MAX)]
+Position = Annotated[float, Field(ge=0, le=limits.POSITION_MAX_S, allow_inf_nan=False)]
+Time = Annotated[str, StringConstraints(max_length=64)] | Annotated[
+    float, Field(ge=limits.TIME_MIN_S, le=limits.TIME_MAX_S, allow_inf_nan=False)
+]
+Kind = Literal["heartbeat", "segment", "play", "pause", "end", "seek", "rate", "claim", "mark", "load"]
+
+
+class WireEvent(BaseModel):
+    """One watch event. `user`, `slug` and `at` are all that the simplest source sends."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=False, title="Event")
+
+    user: UserName = Field(description="who watches", examples=["ann"])
+    slug: Slug = Field(description="what is watched", examples=["dune"])
+    at: Position = Field(description="position in the movie, in seconds, whole or fractional", examples=[4500])
+    id: Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_MAX)] | None = Field(
+        None, description="idempotency key: the same id of the same user counts once within the window"
+    )
+    session: Annotated[str, StringConstraints(max_length=limits.SESSION_CHARS_MAX)] | None = Field(
+        None, description="one playback of one movie by one user; the nameless session where absent"
+    )
+    seq: Annotated[int, Field(ge=0, le=limits.SEQ_MAX)] | None = Field(
+        None, description="whole number rising within the session: the same one counts once"
+    )
+    kind: Kind = Field("heartbeat", description="what happened")
+    from_: Position | None = Field(
+        None, alias="from", description="where the span or the jump began, in seconds: `segment` and `seek` only"
+    )
+    speed: Annotated[float, Field(ge=limits.SPEED_MIN, le=limits.SPEED_MAX, allow_inf_nan=False)] | None = Field(
+        None, description="playback speed, 1 where never said"
+    )
+    segments: (
+        Annotated[list[tuple[Position, Position]], Field(max_length=limits.SEGMENTS_MAX)] | None
+    ) = Field(None, description="`claim` only: all spans played in this session so far, as [from, to] in seconds")
+    ts: Time | None = Field(
+        None, description="when it happened by the client's clock: RFC 3339 with offset, or seconds since 1970"
+    )
+    sent_at: Time | None = Field(
+        None, description="when it was sent by the same clock: corrects `ts` for the clock's error"
+    )
+    duration: Position | None = Field(None, description="of the movie, in seconds")
+
+
+EXPECTED = {
+    "user": f"a string of 1 to {limits.USER_CHARS_MAX} characters",
+    "slug": f"a string of 1 to {limits.SLUG_CHARS_MAX} characters",
+    "at": f"a number of seconds from 0 to {limits.POSITION_MAX_S}",
+    "id": f"a string of 1 to {limits.ID_CHARS_MAX} characters",
+    "session": f"a string of at most {limits.SESSION_CHARS_MAX} characters",
+    "seq": f"a whole number from 0 to {limits.SEQ_MAX}",
+    "kind": "one of heartbeat, segment, play, pause, end, seek, rate, claim, mark, load",
+    "from": f"a number of seconds from 0 to {limits.POSITION_MAX_S}",
+    "speed": f"a number from {limits.SPEED_MIN} to {limits.SPEED_MAX:g}",
+    "segments": f"a list of at most {limits.SEGMENTS_MAX} pairs [from, to] in seconds",
+    "ts": "a time as RFC 3339 with offset, or in seconds since 1970, from 2000 to 2100",
+    "sent_at": "a time as RFC 3339 with offset, or in seconds since 1970, from 2000 to 2100",
+    "duration": f"a number of seconds from 0 to {limits.POSITION_MAX_S}",
+}
+"""What each field takes, in words for the person who reads a rejection."""
+
+_CARRIES = {"from": ("segment", "seek"), "segments": ("claim",)}
+"""Fields that belong to some kinds and are needed by them; on others they are a misunderstanding."""
+
+
+def event_of(wire: WireEvent, index: int, received_us: int) -> Event | Rejection:
+    """The event that `wire` means, or why it means none. `index` is its place in the request."""
+    kind = wire.kind
+    if (kind != "heartbeat" or wire.from_ is not None or wire.segments is not None) and (
+        misfit := _misfit(wire, index)
+    ):
+        return misfit
+    for field, text in (("user", wire.user), ("slug", wire.slug), ("id", wire.id), ("session", wire.session)):
+        if text is not None and "\0" in text:
+            return Rejection(
+                index, field, "invalid_string", f"{field} holds the character U+0000, which cannot be stored"
+            )
+    time_us = received_us
+    if wire.ts is not None:
+        times = _times(wire, index)
+        if isinstance(times, Rejection):
+            return times
+        time_us = event_time_us(*times, received_us)
+    return Event(
+        wire.user,
+        wire.slug,
+        kind,
+        thousandths(wire.at),
+        time_us,
+        received_us,
+        wire.ts is not None,
+        wire.session or "",
+        wire.seq,
+        wire.id,
+        None if wire.from_ is None else thousandths(wire.from_),
+        None if wire.speed is None else thousandths(wire.speed),
+        () if wire.segments is None else tuple((thousandths(a), thousandths(b)) for a, b in wire.segments),
+        None if wire.duration is None else thousandths(wire.duration),
+    )
+
+
+def _misfit(wire: WireEvent, index: int) -> Rejection | None:
+    """What `kind` lacks, or has that belongs to another kind."""
+    for field, given in (("from", wire.from_), ("segments", wire.segments)):
+        kinds = _CARRIES[field]
+        if given is None and wire.kind in kinds:
+            return Rejection(
+                index, field, "missing_field", f"{field} is missing: {wire.kind} needs {EXPECTED[field]}"
+            )
+        if given is not None and wire.kind not in kinds:
+            return Rejection(
+                index, field, "misplaced_field", f"{field} belongs to {' and '.join(kinds)}, not to {wire.kind}"
+            )
+    if wire.kind == "rate" and wire.speed is None:
+        return Rejection(index, "speed", "missing_field", f"speed is missing: rate needs {EXPECTED['speed']}")
+    return None
+
+
+def _times(wire: WireEvent, index: int) -> tuple[int, int | None] | Rejection:
+    """`ts` and `sent_at` in us, checked for range."""
+    read: list[int | None] = []
+    for field, given in (("ts", wire.ts), ("sent_at", wire.sent_at)):
+        if given is None:
+            read.append(None)
+            continue
+        try:
+            us = microseconds(given)
+        except (ValueError, OverflowError) as unreadable:
+            detail = f"{field}: {given!r} is no time ({unreadable}), expected {EXPECTED[field]}"
+            return Rejection(index, field, "invalid_time", detail)
+        if not limits.TIME_MIN_S * 1_000_000 <= us <= limits.TIME_MAX_S * 1_000_000:
+            return Rejection(index, field, "out_of_range", f"{field}: got {given!r}, expected {EXPECTED[field]}")
+        read.append(us)
+    assert read[0] is not None
+    return read[0], read[1]
