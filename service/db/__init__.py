@@ -1,0 +1,1 @@
+"""Postgres, the durable truth: its schema (`tables`, `migrate`), its one writer (`ledger`)."""

@@ -1,0 +1,35 @@
+"""What a failure of Postgres calls for: waiting, or looking at what was written."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+
+_PASSING_CLASSES: Final = frozenset(
+    {
+        "08",  # the connection
+        "40",  # a deadlock, a lost race
+        "53",  # no disk, no memory, too many connections
+        "55",  # a lock not to be had in time
+        "57",  # shutting down, starting, cancelled
+        "58",  # input and output
+    }
+)
+
+_PASSING_STATES: Final = frozenset({"25006"})  # read-only: a standby, until it is promoted
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may succeed later, unchanged.
+
+    False means that it will fail whenever it is tried: what it brings cannot be stored.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+    if isinstance(
+        error, ValueError
+    ):  # a value that asyncpg cannot encode; its DataError is an InterfaceError too
+        return False
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)

@@ -1,0 +1,166 @@
+"""The one writer of what a flush brings: rows, snapshots and checkpoints, all of it or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+from datetime import date, timedelta
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from service.db import days
+from service.db.connections import open_pool
+from service.db.queries import query
+from service.db.records import (
+    EVENT_COLUMNS,
+    Checkpoint,
+    EntryId,
+    MovieShareSnapshot,
+    PairSnapshot,
+    SessionSnapshot,
+    UserSnapshot,
+)
+from service.errors import FlushConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    import asyncpg
+
+    from service.db.connections import Connection
+    from service.db.records import Flush, Snapshots
+
+_UPSERT_ROWS_MAX: Final = 1000
+"""Snapshots in one statement: with the longest coverage, 21,600 bytes, that makes 22 MB."""
+
+_CLOSE_SECONDS: Final = 5
+"""How long a connection may take to say goodbye before it is cut."""
+
+_RECEIVED_AT: Final = EVENT_COLUMNS.index("received_at")
+_DAY_US: Final = 86_400_000_000
+_EPOCH: Final = date(1970, 1, 1)
+
+
+class Ledger:
+    """Reconnects by itself; a call during which the connection is lost raises (see `service.db.failures`).
+
+    Whether a commit that raised so took effect, `checkpoints` tells; if so, repeating it is a FlushConflict.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, database_url: str, *, command_timeout_seconds: float = 60) -> Self:
+        return cls(await open_pool(database_url, command_timeout_seconds))
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def commit(self, flush: Flush) -> None:
+        """Commits the flush in one transaction.
+
+        Raises FlushConflict, with nothing written, when a checkpoint is not where the flush says it was.
+        A snapshot is written only over an older one.
+        """
+        async with self._pool.acquire() as connection, connection.transaction(isolation="read_committed"):
+            await connection.execute(query("promise_durability"))
+            await _move_checkpoints(connection, flush)
+            if flush.rows:
+                await _add_rows(connection, flush.rows)
+            if flush.snapshots:
+                await _write_snapshots(connection, flush.snapshots)
+
+    async def checkpoints(self, partitions: Collection[int]) -> dict[int, Checkpoint]:
+        """Where these partitions stand; one that was never seen stands at 0-0 from now on."""
+        async with self._pool.acquire() as connection:
+            await connection.execute(query("insert_checkpoints"), list(partitions))
+            records = await connection.fetch(query("select_checkpoints"), list(partitions))
+        return {
+            record["partition"]: Checkpoint(
+                EntryId(record["entry_ms"], record["entry_seq"]),
+                EntryId(record["snapshot_ms"], record["snapshot_seq"]),
+            )
+            for record in records
+        }
+
+    async def changed_since_snapshot(self, partition: int) -> set[tuple[str, str]]:
+        """The pairs (user, slug) with rows after the partition's snapshot checkpoint."""
+        records = await self._pool.fetch(query("find_changed_pairs"), partition)
+        return {(record["user_id"], record["slug"]) for record in records}
+
+    async def fix_setting(self, name: str, value: str) -> str:
+        """The value that holds: the one stored first, by whomever."""
+        stored: str = await self._pool.fetchval(query("fix_setting"), name, value)
+        return stored
+
+    async def ensure_days(self, first_day: date, last_day: date) -> list[date]:
+        """Makes day partitions ahead, so that no commit has to; see `service.db.days`."""
+        async with self._pool.acquire() as connection:
+            return await days.ensure_days(connection, first_day, last_day)
+
+    async def drop_days_before(self, day: date) -> list[str]:
+        """See `service.db.days`."""
+        async with self._pool.acquire() as connection:
+            return await days.drop_days_before(connection, day)
+
+
+async def _move_checkpoints(connection: Connection, flush: Flush) -> None:
+    """Locks before it compares, in order of partition: no two flushes wait for each other."""
+    moves = {move.partition: move for move in flush.checkpoints}
+    upto = flush.snapshots.upto if flush.snapshots else {}
+    locked = await connection.fetch(query("lock_checkpoints"), [*{*moves, *upto}])
+    stored = {record["partition"]: EntryId(record["entry_ms"], record["entry_seq"]) for record in locked}
+    for move in moves.values():
+        if (stands := stored.get(move.partition)) != move.before:
+            raise FlushConflict(f"partition {move.partition} stands at {stands}, not at {move.before}")
+    await _move(connection, "move_checkpoints", {move.partition: move.after for move in moves.values()})
+
+
+async def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    numbers = {row[_RECEIVED_AT] // _DAY_US for row in rows}
+    await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in numbers])
+    await connection.copy_records_to_table("events", records=rows, columns=EVENT_COLUMNS)
+
+
+async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:
+    for part, (statement, values) in _UPSERTS.items():
+        for batch in _batches(getattr(snapshots, part)):
+            await connection.execute(query(statement), *zip(*map(values, batch), strict=True))
+    await _move(connection, "move_snapshots", snapshots.upto)
+
+
+async def _move(connection: Connection, statement: str, ends: Mapping[int, EntryId]) -> None:
+    if ends:
+        await connection.execute(
+            query(statement),
+            list(ends),
+            [end.ms for end in ends.values()],
+            [end.seq for end in ends.values()],
+        )
+
+
+def _batches(snapshots: Sequence[object]) -> Iterator[list[object]]:
+    waiting = iter(snapshots)
+    while batch := list(islice(waiting, _UPSERT_ROWS_MAX)):
+        yield batch
+
+
+def _values(kind: type[Any], *computed: str) -> Callable[[object], tuple[object, ...]]:
+    """Takes a snapshot apart in the order of its statement's parameters."""
+    plain = (field.name for field in fields(kind) if field.name != "version")
+    return attrgetter(*plain, *computed, "version.ms", "version.seq")
+
+
+_UPSERTS: Final = {
+    "users": ("upsert_users", _values(UserSnapshot)),
+    "pairs": ("upsert_pairs", _values(PairSnapshot, "name_digest")),
+    "sessions": ("upsert_sessions", _values(SessionSnapshot, "name_digest")),
+    "movie_shares": ("upsert_movie_shares", _values(MovieShareSnapshot)),
+}
+"""For each part of Snapshots its statement, and how to take one apart."""

@@ -1,0 +1,19 @@
+"""Advisory locks: what only one process at a time may do to a database.
+
+A lock is a pair of 32-bit numbers. The first is playhead's own: other products may share the database.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_PLAYHEAD: Final = int.from_bytes(b"play")
+
+MIGRATE: Final = (_PLAYHEAD, 1)
+"""Held while the schema is brought to another revision."""
+
+MAKE_DAYS: Final = (_PLAYHEAD, 2)
+"""Held while day partitions are made."""
+
+TAKE: Final = "SELECT pg_advisory_xact_lock({}, {})"
+"""Waits for the lock and keeps it until the transaction ends, so that no crash can leave it behind."""

@@ -1,0 +1,1 @@
+"""Alembic's environment and the revisions. Part of the wheel: `service.db.migrate` runs them from code."""

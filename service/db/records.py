@@ -1,0 +1,165 @@
+"""What passes between the flusher and the ledger. Every time is in whole microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from service.db.digests import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class EntryId(NamedTuple):
+    """A stream id; ids compare as their entries follow each other."""
+
+    ms: int
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """Reads "ms-seq", as Redis writes it. Raises ValueError."""
+        ms, seq = (text.decode() if isinstance(text, bytes) else text).split("-")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+START: Final = EntryId(0, 0)
+"""Before every entry."""
+
+
+class EventRow(NamedTuple):
+    """One raw event. A plain tuple in this order does as well, and is made faster."""
+
+    partition: int
+    entry_ms: int
+    entry_seq: int
+    ordinal: int
+    user_id: str
+    slug: str
+    session: str
+    kind: str
+    at_ms: int
+    from_ms: int | None
+    segments: Sequence[int] | None
+    speed: int | None
+    duration_ms: int | None
+    seq: int | None
+    event_id: str | None
+    timed: bool
+    happened_at_us: int
+    received_at_us: int
+    credited_ms: int
+    implausible_ms: int
+    implausible_reason: str | None
+
+
+EVENT_COLUMNS: Final = tuple(name.replace("_at_us", "_at") for name in EventRow._fields)
+"""The columns of `events`, in the order of a row."""
+
+
+@dataclass(slots=True, frozen=True)
+class UserSnapshot:
+    user_id: str
+    partition: int
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    events: int
+    movies: int
+    version: EntryId
+
+
+@dataclass(slots=True, frozen=True)
+class PairSnapshot:
+    user_id: str
+    slug: str
+    partition: int
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    implausible_ms: int
+    events: int
+    furthest_ms: int
+    latest_ms: int | None
+    latest_at_us: int | None
+    coverage: bytes
+    version: EntryId
+
+    @property
+    def name_digest(self) -> bytes:
+        return digest(self.slug)
+
+
+@dataclass(slots=True, frozen=True)
+class SessionSnapshot:
+    user_id: str
+    slug: str
+    session: str
+    partition: int
+    position_ms: int | None
+    time_us: int
+    since_us: int | None
+    playing: bool
+    speed: int
+    credited_ms: int
+    seq_max: int | None
+    seq_base: int
+    seq_window: bytes
+    version: EntryId
+
+    @property
+    def name_digest(self) -> bytes:
+        return digest(self.slug, self.session)
+
+
+@dataclass(slots=True, frozen=True)
+class MovieShareSnapshot:
+    slug: str
+    partition: int
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    viewers: int
+    events: int
+    version: EntryId
+
+
+@dataclass(slots=True, frozen=True)
+class Snapshots:
+    """States read from Redis, each key at most once; `upto` has the partitions of which nothing is left out.
+
+    For those, every counter that an entry up to that id changed is here, or was snapshotted before.
+    """
+
+    users: Sequence[UserSnapshot] = ()
+    pairs: Sequence[PairSnapshot] = ()
+    sessions: Sequence[SessionSnapshot] = ()
+    movie_shares: Sequence[MovieShareSnapshot] = ()
+    upto: Mapping[int, EntryId] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class CheckpointMove:
+    partition: int
+    before: EntryId
+    after: EntryId
+
+
+@dataclass(slots=True, frozen=True)
+class Flush:
+    """What one transaction commits: the rows of all entries in (before, after] of each moved partition."""
+
+    checkpoints: Sequence[CheckpointMove] = ()
+    rows: Sequence[tuple[object, ...]] = ()
+    snapshots: Snapshots | None = None
+
+
+class Checkpoint(NamedTuple):
+    """How far a partition has come: rows up to `entry`, every snapshot at least up to `snapshot`."""
+
+    entry: EntryId
+    snapshot: EntryId

@@ -1,0 +1,212 @@
+"""The schema, as SQLAlchemy metadata: what a migrated database looks like. The migrations make it so.
+
+Quantities are integers: milliseconds (`_ms`), microseconds since 1970 (`_us`), cells of one second,
+thousandths of speed. Names are compared byte by byte (collation "C"): no upgrade can change their order.
+The column is `user_id` because `user` is reserved: `SELECT user` silently answers with the role.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+ROOM_FOR_UPDATES = {"fillfactor": 80}
+"""Counters are updated over and over, never in an indexed column: with room on its page the new version of a
+row stays there, and no index is touched."""
+
+
+def _column(name: str, kind: Any, comment: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, kind, nullable=null, comment=comment)
+
+
+def _name(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+    return _column(name, Text(collation="C"), comment, null=null)
+
+
+def _count(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+    return _column(name, BigInteger, comment, null=null)
+
+
+def _partition() -> Column[Any]:
+    return Column(
+        "partition", SmallInteger, nullable=False, autoincrement=False, comment="the user's partition"
+    )
+
+
+def _digest(named: str) -> Column[Any]:
+    """Stands in the primary key for names that may be longer than the 2,704 bytes an index entry can hold."""
+    return _column("name_digest", LargeBinary, f"SHA-256 of {named}, see service.db.digests")
+
+
+def _version() -> tuple[Column[Any], ...]:
+    return (
+        _count("version_ms", "true up to here: milliseconds of the stream id"),
+        _count("version_seq", "true up to here: sequence number of the stream id"),
+        _updated_at(),
+    )
+
+
+def _updated_at() -> Column[Any]:
+    return Column(
+        "updated_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment="when this row was last written",
+    )
+
+
+events = Table(
+    "events",
+    metadata,
+    _partition(),
+    _count("entry_ms", "stream id of the entry: milliseconds"),
+    _count("entry_seq", "stream id of the entry: sequence number"),
+    _column("ordinal", SmallInteger, "place in the entry, from 0"),
+    _name("user_id", "who watches"),
+    _name("slug", "names the movie"),
+    _name("session", "one playback; empty for the nameless session of the pair"),
+    _column("kind", Text, "heartbeat, segment, play, pause, end, seek, rate, claim, mark or load"),
+    _column("at_ms", Integer, "position"),
+    _column("from_ms", Integer, "where the span or the jump began", null=True),
+    _column("segments", ARRAY(Integer), "a claim's spans in ms, flat: from, to, from, to", null=True),
+    _column("speed", SmallInteger, "thousandths", null=True),
+    _column("duration_ms", Integer, "of the movie, as the client says", null=True),
+    _count("seq", "the client's number within the session", null=True),
+    _column("event_id", Text, "the client's id of the event", null=True),
+    _column("timed", Boolean, "whether the client gave the time of the event"),
+    _column(
+        "happened_at", DateTime(timezone=True), "by the client's clock, corrected; else the time of receipt"
+    ),
+    _column("received_at", DateTime(timezone=True), "by playhead's clock"),
+    _count("credited_ms", "watch time that the event counted"),
+    _count("implausible_ms", "how much of it the clock does not allow"),
+    _column("implausible_reason", Text, "why, as a short snake_case word", null=True),
+    PrimaryKeyConstraint("partition", "entry_ms", "entry_seq", "ordinal", "received_at"),
+    # Not (user_id, slug): the longest names do not fit into one index entry; a user's rows of a day are few.
+    Index(None, "user_id"),
+    postgresql_partition_by="RANGE (received_at)",
+    comment="raw events, a partition a UTC day of receipt",
+)
+
+users = Table(
+    "users",
+    metadata,
+    _name("user_id", "who watches"),
+    _partition(),
+    _count("watch_ms", "content time played"),
+    _count("effective_ms", "wall time that took"),
+    _count("unique_cells", "sum of the pairs' coverage"),
+    _count("events", "events counted"),
+    _column("movies", Integer, "movies begun"),
+    *_version(),
+    PrimaryKeyConstraint("user_id"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="snapshots of users",
+)
+
+pairs = Table(
+    "pairs",
+    metadata,
+    _name("user_id", "who watches"),
+    _name("slug", "names the movie"),
+    _digest("slug"),
+    _partition(),
+    _count("watch_ms", "content time played"),
+    _count("effective_ms", "wall time that took"),
+    _count("unique_cells", "cells seen: bits set in coverage"),
+    _count("implausible_ms", "watch time that the clock does not allow"),
+    _count("events", "events counted"),
+    _column("furthest_ms", Integer, "the highest position reached"),
+    _column("latest_ms", Integer, "position of the most recent event", null=True),
+    _column("latest_at", DateTime(timezone=True), "time of the most recent event", null=True),
+    _column(
+        "coverage", LargeBinary, "a bit a cell; cell 0 is the most significant bit of byte 0, as in Redis"
+    ),
+    *_version(),
+    PrimaryKeyConstraint("user_id", "name_digest"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="snapshots of pairs of user and movie",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _name("user_id", "who watches"),
+    _name("slug", "names the movie"),
+    _name("session", "one playback; empty for the nameless session of the pair"),
+    _digest("slug and session"),
+    _partition(),
+    _column("position_ms", Integer, "last position", null=True),
+    _count("time_us", "time of the last event"),
+    _count("since_us", "since when the session plays on", null=True),
+    _column("playing", Boolean, "whether it plays on"),
+    _column("speed", SmallInteger, "thousandths"),
+    _count("credited_ms", "watch time credited so far: what a claim is measured against"),
+    _count("seq_max", "highest seq seen", null=True),
+    _count("seq_base", "seq of the window's first bit"),
+    _column("seq_window", LargeBinary, "a bit a seq: which of the last ones were seen"),
+    *_version(),
+    PrimaryKeyConstraint("user_id", "name_digest"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="snapshots of sessions",
+)
+
+movie_shares = Table(
+    "movie_shares",
+    metadata,
+    _name("slug", "names the movie"),
+    _partition(),
+    _count("watch_ms", "content time played"),
+    _count("effective_ms", "wall time that took"),
+    _count("unique_cells", "sum of the pairs' coverage"),
+    _count("viewers", "users of the partition that have a pair with the movie"),
+    _count("events", "events counted"),
+    *_version(),
+    PrimaryKeyConstraint("slug", "partition"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="snapshots of a partition's share of a movie; the movie is their sum",
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _partition(),
+    _count("entry_ms", "rows are committed up to here: milliseconds of the stream id"),
+    _count("entry_seq", "rows are committed up to here, included: sequence number of the stream id"),
+    _count("snapshot_ms", "every snapshot is true at least up to here: milliseconds of the stream id"),
+    _count("snapshot_seq", "every snapshot is true at least up to here: sequence number of the stream id"),
+    _updated_at(),
+    PrimaryKeyConstraint("partition"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="how far the durable truth has come, a row a partition",
+)
+
+fixed_settings = Table(
+    "fixed_settings",
+    metadata,
+    _column("name", Text, "of the setting"),
+    _column("value", Text, "with which the data was made"),
+    PrimaryKeyConstraint("name"),
+    comment="what cannot change once data is there",
+)
