@@ -29,7 +29,7 @@ from service.errors import PlayheadError
 from service.events import xapi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Dialect = Literal["auto", "events", "xapi"]
 Order = Literal["file", "reverse", "shuffled"]
@@ -95,7 +95,7 @@ async def replay(
         Print the summary as one JSON object.
     """
     console, tally, loop = Console(stderr=True), Tally(), asyncio.get_running_loop()
-    started, one_reader = loop.time(), asyncio.Lock()
+    started = loop.time()
     async with http_session(connections) as http:
         with stop_on_signal() as stop:
             delivery = Delivery(http, url, retries, stop, console)
@@ -103,28 +103,38 @@ async def replay(
                 with open_input(file) as (raw, stream), _progress(console) as progress:
                     lines = await asyncio.to_thread(_ordered, read_lines(stream, dialect), order, seed)
                     task = progress.add_task("", total=_size_bytes(file) if order == "file" else None)
-                    source = batches(lines, batch)
 
-                    async def send() -> None:
-                        while tally.failure is None and not stop.is_set():
-                            async with one_reader:
-                                items = await asyncio.to_thread(next, source, None)
-                            if items is None:
-                                return
-                            await tally.deliver(items, delivery)
-                            progress.update(task, completed=raw.tell(), description=f"{tally.read:,} lines")
+                    def show() -> None:
+                        read_bytes = raw.tell() if raw.seekable() else 0
+                        progress.update(task, completed=read_bytes, description=f"{tally.read:,} lines")
 
-                    ended = await asyncio.gather(
-                        *(send() for _ in range(connections)), return_exceptions=True
-                    )
-                    for error in filter(None, ended):
-                        raise error
+                    await _send(batches(lines, batch), connections, tally, delivery, show)
             except _SOURCE_ERRORS as broken:
                 tally.failure = f"{file} cannot be read: {getattr(broken, 'strerror', None) or broken}"
             if stop.is_set():
                 tally.failure = tally.failure or "stopped before the end of the file"
     tally.report("read", delivery.resent, loop.time() - started, as_json)
     return tally.exit_code
+
+
+async def _send(
+    source: Iterator[list[Item]], connections: int, tally: Tally, delivery: Delivery, show: Callable[[], None]
+) -> None:
+    """Deliver every batch. The first failure ends it, after the answers to what is under way."""
+    one_reader = asyncio.Lock()
+
+    async def sender() -> None:
+        while tally.failure is None and not delivery.stop.is_set():
+            async with one_reader:
+                items = await asyncio.to_thread(next, source, None)
+            if items is None:
+                return
+            await tally.deliver(items, delivery)
+            show()
+
+    ended = await asyncio.gather(*(sender() for _ in range(connections)), return_exceptions=True)
+    for error in filter(None, ended):
+        raise error
 
 
 class Line(NamedTuple):
@@ -199,7 +209,7 @@ class Delivery:
     ) -> None:
         self.resent = 0
         self._http, self._url, self._retries = http, url.rstrip("/") + "/v1/events", retries
-        self._stop, self._console = stop, console
+        self.stop, self._console = stop, console
         self._said: set[str] = set()
 
     async def post(self, events: list[bytes], *, repeatable: bool) -> Answer:
@@ -227,8 +237,8 @@ class Delivery:
         self._say_once(f"{failure}; trying again")
         self.resent += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
-        if self._stop.is_set():
+            await asyncio.wait_for(self.stop.wait(), seconds)
+        if self.stop.is_set():
             raise Undelivered(f"{failure}; stopped while waiting to try again")
 
     def _say_once(self, warning: str) -> None:
@@ -320,7 +330,7 @@ class Tally:
 
     def _verdict(self, verb: str) -> str:
         if self.failure:
-            again = "; run it again: what was counted is not counted twice" if self.undelivered else ""
+            again = "; run it again: events with ids never count twice" if self.undelivered else ""
             return f"Not complete: {self.failure}{again}"
         if not self.balances:
             return f"The books do not balance: {verb} is not accepted + duplicates + rejected"
