@@ -1,1 +1,1 @@
-"""x"""
+"""The Lua that counts, as one function library; `service.counters.scripts` puts it together and loads it."""

@@ -158,7 +158,7 @@ def _rejection(index: int, errors: list[ErrorDetails]) -> Rejection:
             index, "", reason, f"event {index} is {_got(error['input'])}, expected an object with user, slug and at"
         )
     name = str(error["loc"][0])
-    field = _path([part for part in error["loc"] if not _is_branch(part)])
+    field = _path(error["loc"])
     expected = EXPECTED.get(name, "")
     match reason:
         case "missing_field":
@@ -179,16 +179,9 @@ def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
     return next((e for e in errors if e["loc"][:1] == field and not e["type"].endswith("_type")), errors[0])
 
 
-def _is_branch(part: int | str) -> bool:
-    """Whether this part of a location names a branch of a union (`float`, `constrained-str`), not a field."""
-    return isinstance(part, str) and part not in EXPECTED and part in ("float", "constrained-str", "str")
-
-
-def _path(parts: list[int | str]) -> str:
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else str(part)
-    return path
+def _path(location: tuple[int | str, ...]) -> str:
+    """`segments[3][0]`: the field and the places in it. Later names are pydantic's, of the branches of unions."""
+    return str(location[0]) + "".join(f"[{part}]" for part in location[1:] if isinstance(part, int))
 
 
 def _got(value: object) -> str:

@@ -41,10 +41,10 @@ def event_time_us(ts_us: int | None, sent_at_us: int | None, received_us: int) -
     """When an event happened by our clock (design 2, "Order, clocks, retries").
 
     The client's `ts`, corrected by its clock error where it says when it sent; the time of receipt where it gave no
-    `ts`; never in the future.
+    `ts`; never in the future, and never 0, which means none inside.
     """
     if ts_us is None:
         return received_us
     if sent_at_us is not None:
         ts_us += received_us - sent_at_us
-    return max(0, min(ts_us, received_us))
+    return max(1, min(ts_us, received_us))

@@ -1,0 +1,162 @@
+-- Applies a run of events to all of their counters and appends it to the partition's stream: one atomic step.
+--
+-- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
+--       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it
+--       3 call     string  what the writer's last call answered, for when that answer was lost
+--       then for each user of the run, in its order: user hash, recent sorted set, ids sorted set
+--       then for each movie: its share of this partition, string
+--       then for each pair: its coverage, string
+-- ARGV  1 the run (include/run.lua)      2 token of this call, unique for the writer
+--       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
+--       7 idempotency window, us         8 events that may wait in this stream at most
+--       9 place of the pair whose state is wanted, from 0; "" for none
+-- REPLY {outcomes, pair record, verified cells}; the last two only where a state was wanted.
+--       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
+--       "!" and the implausible ms if there are any.
+-- ERROR BACKLOG the stream is full; nothing was changed
+
+local CALL_REMEMBERED_MS = 600000 -- far longer than any writer goes on repeating a call
+
+local function read_constants(args)
+  return {
+    heartbeat_interval_ms = tonumber(args[4]),
+    heartbeat_gap_ms = tonumber(args[5]),
+    implausible_tolerance_ms = tonumber(args[6]),
+    idempotency_window_us = tonumber(args[7]),
+    backlog_events_max = tonumber(args[8]),
+  }
+end
+
+local function add_totals(totals, watch_ms, effective, fresh_cells)
+  totals.watch_ms = totals.watch_ms + watch_ms
+  totals.effective_ms = totals.effective_ms + effective
+  totals.unique_cells = totals.unique_cells + fresh_cells
+  totals.events = totals.events + 1
+end
+
+-- Marks the segments of a claim. Gives their total length, the highest position, and how many cells are new.
+local function mark_claim(key, blob, offset, segments)
+  local total_ms, furthest_ms, fresh_cells = 0, 0, 0
+  for _ = 1, segments do
+    local start_ms, end_ms
+    start_ms, end_ms, offset = struct.unpack('>I4I4', blob, offset)
+    total_ms = total_ms + math.max(0, end_ms - start_ms)
+    furthest_ms = math.max(furthest_ms, end_ms)
+    fresh_cells = fresh_cells + mark_span(key, start_ms, end_ms)
+  end
+  return total_ms, furthest_ms, fresh_cells
+end
+
+local function move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)
+  if kind == LOAD then return end
+  if time_us >= pair.latest_us then pair.latest_ms, pair.latest_us = at_ms, time_us end
+  pair.furthest_ms = math.max(pair.furthest_ms, at_ms, from_ms, claimed_ms)
+end
+
+-- Whether an event was seen before. Its id is remembered here if not; its seq later, when its session is changed.
+local function is_duplicate(user, session, seq, id, received_us, constants)
+  if seq and has_seen(session.state, seq) then return true end
+  return id ~= '' and not remember_id(user.ids_key, id, received_us, constants)
+end
+
+-- Applies the event that begins at `offset`. Gives its outcome, whether it counted, and where the next one begins.
+local function apply_event(run, offset, constants)
+  local blob = run.blob
+  local place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, id, segments
+  place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, id, segments, offset =
+    struct.unpack('>I2I1I1I4I4I2I4I8I8I8I2c0I2', blob, offset)
+  local next_offset = offset + segments * 8
+  local session = run.sessions[place + 1]
+  local pair = run.pairs[session.pair]
+  local user, movie = run.users[pair.user], run.movies[pair.movie]
+  seq = seq > 0 and seq - 1 or nil
+  speed = speed > 0 and speed or nil
+  if is_duplicate(user, session, seq, id, received_us, constants) then return 'D', false, next_offset end
+
+  local state = session.state
+  local late = time_us < state.time_us
+  local watch_ms, fresh_cells, claimed_ms, at_speed
+  if kind == CLAIM then
+    local total_ms
+    total_ms, claimed_ms, fresh_cells = mark_claim(pair.coverage_key, blob, offset, segments)
+    watch_ms, at_speed = math.max(0, total_ms - state.credited_ms), speed or NORMAL_SPEED
+  else
+    local start_ms, end_ms
+    start_ms, end_ms, at_speed = played_span(state, kind, at_ms, from_ms, speed, late, constants)
+    watch_ms, claimed_ms = math.max(0, end_ms - start_ms), 0
+    fresh_cells = mark_span(pair.coverage_key, start_ms, end_ms)
+  end
+  local excess_ms = implausible_ms(state, kind, timed == 1, late, time_us, watch_ms, at_speed, constants)
+  local effective = effective_ms(watch_ms, at_speed)
+
+  if not pair.record and not pair.changed then
+    user.counters.movies = user.counters.movies + 1
+    movie.counters.viewers = movie.counters.viewers + 1
+  end
+  add_totals(user.counters, watch_ms, effective, fresh_cells)
+  add_totals(movie.counters, watch_ms, effective, fresh_cells)
+  add_totals(pair.counters, watch_ms, effective, fresh_cells)
+  pair.counters.implausible_ms = pair.counters.implausible_ms + excess_ms
+  move_pair(pair.counters, kind, at_ms, from_ms, claimed_ms, time_us)
+  state.credited_ms = state.credited_ms + watch_ms
+  if seq then remember_seq(state, seq) end
+  if not late then move_session(state, kind, at_ms, time_us, speed) end
+  if id ~= '' then sweep_ids(user.ids_key, user.counters, received_us, constants) end
+  user.changed, movie.changed, pair.changed, session.changed = true, true, true, true
+  local outcome = string.format('%.0f', watch_ms)
+  if excess_ms > 0 then outcome = outcome .. '!' .. string.format('%.0f', excess_ms) end
+  return outcome, true, next_offset
+end
+
+-- What this very call answered before, if it did: its answer was lost, and it must not count again.
+local function answered_before(call_key, token)
+  local answer = redis.call('GET', call_key)
+  if not answer then return nil end
+  local said, outcomes = string.match(answer, '^(%S+) (.*)$')
+  return said == token and outcomes or nil
+end
+
+local function is_full(log_key, events, constants)
+  local counts = redis.call('HMGET', log_key, 'appended', 'persisted')
+  return tonumber(counts[1] or 0) - tonumber(counts[2] or 0) + events > constants.backlog_events_max
+end
+
+local function reply_with_state(run, outcomes, wanted)
+  if wanted == '' then return { outcomes } end
+  local pair = run.pairs[tonumber(wanted) + 1]
+  local record = redis.call('HGET', run.users[pair.user].key, pair_field(run.movies[pair.movie].slug))
+  return { outcomes, record, redis.call('BITPOS', pair.coverage_key, 0) }
+end
+
+local function apply(keys, args)
+  local stream_key, log_key, call_key = keys[1], keys[2], keys[3]
+  local token, wanted = args[2], args[9]
+  local constants = read_constants(args)
+  local run = open_run(args[1])
+  bind_keys(run, keys, 4)
+  if args[3] == '1' then
+    local outcomes = answered_before(call_key, token)
+    if outcomes then return reply_with_state(run, outcomes, wanted) end
+  end
+  if is_full(log_key, run.events, constants) then
+    return redis.error_reply('BACKLOG the stream of this partition is full')
+  end
+
+  load_counters(run)
+  local outcomes, offset, counted = {}, run.offset, 0
+  for i = 1, run.events do
+    local counts
+    outcomes[i], counts, offset = apply_event(run, offset, constants)
+    if counts then counted = counted + 1 end
+  end
+  local said = table.concat(outcomes, ',')
+  if counted > 0 then
+    save_counters(run)
+    local appended = redis.call('HINCRBY', log_key, 'appended', counted)
+    redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', said, 'appended', appended)
+    redis.call('SET', call_key, token .. ' ' .. said, 'PX', CALL_REMEMBERED_MS)
+  end
+  return reply_with_state(run, said, wanted)
+end
+
+register('apply', apply)

@@ -1,0 +1,100 @@
+-- The counters that a run touches: read once before its events, written once after them.
+
+-- Names the keys of a run. They come as: stream, log, call, then three a user, one a movie, one a pair.
+local function bind_keys(run, keys, first)
+  local slot = first
+  for _, user in ipairs(run.users) do
+    user.key, user.recent_key, user.ids_key = keys[slot], keys[slot + 1], keys[slot + 2]
+    slot = slot + 3
+  end
+  for _, movie in ipairs(run.movies) do
+    movie.key = keys[slot]
+    slot = slot + 1
+  end
+  for _, pair in ipairs(run.pairs) do
+    pair.coverage_key = keys[slot]
+    slot = slot + 1
+  end
+end
+
+-- The fields to read of each user's hash, and whose they are.
+local function fields_by_user(run)
+  local fields, owners = {}, {}
+  for i in ipairs(run.users) do
+    fields[i], owners[i] = { TOTALS_FIELD }, { false }
+  end
+  for _, pair in ipairs(run.pairs) do
+    pair.field = pair_field(run.movies[pair.movie].slug)
+    local n = #fields[pair.user] + 1
+    fields[pair.user][n], owners[pair.user][n] = pair.field, pair
+  end
+  for _, session in ipairs(run.sessions) do
+    local pair = run.pairs[session.pair]
+    session.field = session_field(run.movies[pair.movie].slug, session.name)
+    local n = #fields[pair.user] + 1
+    fields[pair.user][n], owners[pair.user][n] = session.field, session
+  end
+  return fields, owners
+end
+
+-- Reads the records of a run: one HMGET a user, one MGET for all movies. `record` is false where there is none.
+local function read_records(run)
+  local fields, owners = fields_by_user(run)
+  for i, user in ipairs(run.users) do
+    local records = redis.call('HMGET', user.key, unpack(fields[i]))
+    user.record = records[1]
+    for n = 2, #records do
+      owners[i][n].record = records[n]
+    end
+  end
+  if #run.movies == 0 then return end
+  local movie_keys = {}
+  for i, movie in ipairs(run.movies) do movie_keys[i] = movie.key end
+  for i, record in ipairs(redis.call('MGET', unpack(movie_keys))) do
+    run.movies[i].record = record
+  end
+end
+
+local function load_counters(run)
+  read_records(run)
+  for _, user in ipairs(run.users) do user.counters = unpack_user(user.record) end
+  for _, movie in ipairs(run.movies) do movie.counters = unpack_movie(movie.record) end
+  for _, pair in ipairs(run.pairs) do pair.counters = unpack_pair(pair.record) end
+  for _, session in ipairs(run.sessions) do session.state = unpack_session(session.record) end
+end
+
+-- Writes what changed: one HSET and one ZADD a user, one MSET for all movies.
+local function save_counters(run)
+  local fields, moments = {}, {}
+  for i, user in ipairs(run.users) do
+    fields[i], moments[i] = {}, {}
+    if user.changed then fields[i] = { TOTALS_FIELD, pack_user(user.counters) } end
+  end
+  for _, pair in ipairs(run.pairs) do
+    if pair.changed then
+      local to, moment = fields[pair.user], moments[pair.user]
+      to[#to + 1], to[#to + 2] = pair.field, pack_pair(pair.counters)
+      moment[#moment + 1], moment[#moment + 2] =
+        string.format('%.0f', pair.counters.latest_us), run.movies[pair.movie].slug
+    end
+  end
+  for _, session in ipairs(run.sessions) do
+    if session.changed then
+      local to = fields[run.pairs[session.pair].user]
+      to[#to + 1], to[#to + 2] = session.field, pack_session(session.state)
+    end
+  end
+  for i, user in ipairs(run.users) do
+    if user.changed then
+      redis.call('HSET', user.key, unpack(fields[i]))
+      redis.call('ZADD', user.recent_key, unpack(moments[i]))
+    end
+  end
+  local movies = {}
+  for _, movie in ipairs(run.movies) do
+    if movie.changed then
+      movies[#movies + 1], movies[#movies + 2] = movie.key, pack_movie(movie.counters)
+    end
+  end
+  if #movies > 0 then redis.call('MSET', unpack(movies)) end
+end

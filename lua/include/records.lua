@@ -1,0 +1,78 @@
+-- The records in which counters are kept. Each has its twin in service/counters/records.py.
+
+local TOTALS = '>I8I8I8I8I8I8'        -- watch_ms effective_ms unique_cells events movies ids_swept_us
+local PAIR = '>I8I8I8I8I8I4I4I8'      -- watch_ms effective_ms unique_cells events implausible_ms furthest_ms latest_ms latest_us (0: none)
+local SESSION = '>I4I8I8I1I2I8I8I8'   -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
+local SESSION_BYTES = 47
+local MOVIE = '>I8I8I8I8I8'           -- watch_ms effective_ms unique_cells viewers events
+
+local function unpack_user(record)
+  local user = {}
+  if record then
+    user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies, user.ids_swept_us =
+      struct.unpack(TOTALS, record)
+  else
+    user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies, user.ids_swept_us =
+      0, 0, 0, 0, 0, 0
+  end
+  return user
+end
+
+local function pack_user(user)
+  return struct.pack(TOTALS, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
+    user.ids_swept_us)
+end
+
+local function unpack_pair(record)
+  local pair = {}
+  if record then
+    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms, pair.furthest_ms,
+      pair.latest_ms, pair.latest_us = struct.unpack(PAIR, record)
+  else
+    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms, pair.furthest_ms,
+      pair.latest_ms, pair.latest_us = 0, 0, 0, 0, 0, 0, 0, 0
+  end
+  return pair
+end
+
+local function pack_pair(pair)
+  return struct.pack(PAIR, pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
+    pair.furthest_ms, pair.latest_ms, pair.latest_us)
+end
+
+local function unpack_session(record)
+  local session = {}
+  if record then
+    local position, playing, seq_max
+    position, session.time_us, session.since_us, playing, session.speed, session.credited_ms, seq_max,
+      session.seq_base = struct.unpack(SESSION, record)
+    session.position_ms = position > 0 and position - 1 or nil
+    session.playing = playing == 1
+    session.seq_max = seq_max > 0 and seq_max - 1 or nil
+    session.seq_window = string.sub(record, SESSION_BYTES + 1)
+  else
+    session.time_us, session.since_us, session.playing, session.speed, session.credited_ms = 0, 0, false, 1000, 0
+    session.seq_base, session.seq_window = 0, ''
+  end
+  return session
+end
+
+local function pack_session(session)
+  return struct.pack(SESSION, session.position_ms and session.position_ms + 1 or 0, session.time_us,
+    session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
+    session.seq_max and session.seq_max + 1 or 0, session.seq_base) .. session.seq_window
+end
+
+local function unpack_movie(record)
+  local movie = {}
+  if record then
+    movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.viewers, movie.events = struct.unpack(MOVIE, record)
+  else
+    movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.viewers, movie.events = 0, 0, 0, 0, 0
+  end
+  return movie
+end
+
+local function pack_movie(movie)
+  return struct.pack(MOVIE, movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.viewers, movie.events)
+end

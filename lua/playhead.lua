@@ -1,0 +1,21 @@
+-- The counting core: one function library for Redis 7 and Valkey. `service.rules.model` is its specification.
+--
+-- A function here is a file of its own under lua/; its steps live in lua/include/. `service.counters.scripts` replaces
+-- each `@include` line by the file that it names and VERSION by a digest of the whole, so that two versions of playhead
+-- can run against one Redis.
+--
+-- Strings are records of unsigned big-endian integers, packed with `struct`: a tenth of the cost of text. Lua's numbers
+-- are doubles, exact up to 2^53; nothing here grows past that (limits in service/limits.py).
+
+-- @include include/records.lua
+-- @include include/run.lua
+-- @include include/sequence.lua
+-- @include include/spans.lua
+-- @include include/coverage.lua
+-- @include include/ids.lua
+-- @include include/counters.lua
+-- @include apply.lua
+-- @include state.lua
+-- @include read_pair.lua
+-- @include read_recent.lua
+-- @include trim.lua

@@ -1,0 +1,30 @@
+-- Removes from a stream what is committed in Postgres. Saying it again changes nothing.
+--
+-- KEYS  1 stream   2 log hash
+-- ARGV  1 the first id that must stay
+-- REPLY how many entries were removed
+
+local function trim(keys, args)
+  local stream_key, log_key = keys[1], keys[2]
+  local removed = redis.call('XTRIM', stream_key, 'MINID', '=', args[1])
+  local first = redis.call('XRANGE', stream_key, '-', '+', 'COUNT', 1)[1]
+  local persisted = redis.call('HGET', log_key, 'appended') or '0'
+  if first then
+    -- `appended` of an entry counts its own events too: those still wait.
+    local fields = first[2]
+    local appended, waiting = 0, 0
+    for i = 1, #fields, 2 do
+      if fields[i] == 'appended' then appended = tonumber(fields[i + 1]) end
+      if fields[i] == 'outcomes' then
+        for outcome in string.gmatch(fields[i + 1], '[^,]+') do
+          if outcome ~= 'D' then waiting = waiting + 1 end
+        end
+      end
+    end
+    persisted = string.format('%.0f', appended - waiting)
+  end
+  redis.call('HSET', log_key, 'persisted', persisted)
+  return removed
+end
+
+register('trim', trim, 'allow-oom')

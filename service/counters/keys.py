@@ -1,0 +1,81 @@
+"""The one module that spells Redis keys.
+
+Every key begins with its partition's hash tag, so that a partition lies in one slot of a Redis Cluster. Names are
+part of keys as they are, whatever they hold: only what follows the first `}` is theirs, and where two of them meet, the
+length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
+
+    {p7}:stream                 stream       entries on their way to Postgres
+    {p7}:log                    hash         how many events were appended to it and trimmed from it
+    {p7}:call:<writer>          string       the answer of a writer's last call
+    {p7}:user:<user>            hash         totals, pairs and sessions of a user
+    {p7}:recent:<user>          sorted set   the user's movies by the time of their latest event
+    {p7}:ids:<user>             sorted set   idempotency keys by the time of receipt
+    {p7}:coverage:<n>:<user><slug>  string   bitmap of the seconds seen of a movie
+    {p7}:movie:<slug>           string       this partition's share of a movie's totals
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.counters.packing import Names
+
+
+def _tag(partition: int) -> str:
+    return f"{{p{partition}}}:"
+
+
+def stream(partition: int) -> str:
+    return f"{_tag(partition)}stream"
+
+
+def log(partition: int) -> str:
+    return f"{_tag(partition)}log"
+
+
+def call(partition: int, writer: str) -> str:
+    return f"{_tag(partition)}call:{writer}"
+
+
+def user(partition: int, name: str) -> str:
+    return f"{_tag(partition)}user:{name}"
+
+
+def recent(partition: int, name: str) -> str:
+    return f"{_tag(partition)}recent:{name}"
+
+
+def ids(partition: int, name: str) -> str:
+    return f"{_tag(partition)}ids:{name}"
+
+
+def coverage(partition: int, name: str, slug: str) -> str:
+    return f"{_tag(partition)}coverage:{len(name.encode())}:{name}{slug}"
+
+
+def movie(partition: int, slug: str) -> str:
+    return f"{_tag(partition)}movie:{slug}"
+
+
+TOTALS_FIELD = "t"
+"""The field of a user's hash that holds the totals; the other fields begin with `m:` and `s:`."""
+
+
+def pair_field(slug: str) -> str:
+    return f"m:{slug}"
+
+
+def session_field(slug: str, session: str) -> str:
+    return f"s:{len(slug.encode())}:{slug}{session}"
+
+
+def of_names(partition: int, names: Names) -> list[str]:
+    """The keys that a run's names stand for, in the order in which `lua/include/counters.lua` binds them."""
+    users, movies = list(names.users), list(names.movies)
+    spelled = []
+    for name in users:
+        spelled += (user(partition, name), recent(partition, name), ids(partition, name))
+    spelled += [movie(partition, slug) for slug in movies]
+    spelled += [coverage(partition, users[place], movies[slug]) for place, slug in names.pairs]
+    return spelled

@@ -1,0 +1,87 @@
+"""The records that `lua/include/records.lua` writes, read by Python."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple, Self
+
+_TOTALS = Struct(">6Q")
+_PAIR = Struct(">5QIIQ")
+_SESSION = Struct(">IQQBHQQQ")
+_MOVIE = Struct(">5Q")
+
+
+class UserRecord(NamedTuple):
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    events: int
+    movies: int
+    ids_swept_us: int
+
+    @classmethod
+    def unpack(cls, record: bytes) -> Self:
+        return cls(*_TOTALS.unpack(record))
+
+
+class PairRecord(NamedTuple):
+    """`latest_us` is 0 while nothing but `load` has come; `latest_ms` then means nothing."""
+
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    events: int
+    implausible_ms: int
+    furthest_ms: int
+    latest_ms: int
+    latest_us: int
+
+    @classmethod
+    def unpack(cls, record: bytes) -> Self:
+        return cls(*_PAIR.unpack(record))
+
+
+class SessionRecord(NamedTuple):
+    """None where the Lua says "none". `seq_window` is a bitmap from `seq_base` on, lowest bit of a byte first."""
+
+    position_ms: int | None
+    time_us: int | None
+    since_us: int | None
+    playing: bool
+    speed: int
+    credited_ms: int
+    seq_max: int | None
+    seq_base: int
+    seq_window: bytes
+
+    @classmethod
+    def unpack(cls, record: bytes) -> Self:
+        position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base = _SESSION.unpack_from(record)
+        return cls(
+            position - 1 if position else None,
+            time_us or None,
+            since_us or None,
+            bool(playing),
+            speed,
+            credited_ms,
+            seq_max - 1 if seq_max else None,
+            seq_base,
+            record[_SESSION.size :],
+        )
+
+
+class MovieRecord(NamedTuple):
+    """A movie's totals, or one partition's share of them: shares add up."""
+
+    watch_ms: int = 0
+    effective_ms: int = 0
+    unique_cells: int = 0
+    viewers: int = 0
+    events: int = 0
+
+    @classmethod
+    def unpack(cls, record: bytes) -> Self:
+        return cls(*_MOVIE.unpack(record))
+
+    def plus(self, other: MovieRecord) -> MovieRecord:
+        return MovieRecord(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))

@@ -1,0 +1,175 @@
+"""The state of playhead, written the same way from Redis and from the model, so that the two can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.counters import keys, packing, scripts
+from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+from service.limits import SEQ_WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis.asyncio import Redis
+
+    from service.events.event import Event
+    from service.rules.constants import Constants
+    from service.rules.model import Model, Totals
+    from service.rules.session import Session
+
+Book = dict[str, Any]
+
+
+async def apply(
+    redis: Redis, partition: int, events: list[Event], constants: Constants, token: str = "1", repeated: bool = False
+) -> list[str]:
+    """One call of the script, past the writer; gives the outcomes."""
+    run, names = packing.pack(events)
+    reply = await scripts.call_one(
+        redis,
+        "apply",
+        [keys.stream(partition), keys.log(partition), keys.call(partition, "test"), *keys.of_names(partition, names)],
+        [
+            run,
+            token,
+            "1" if repeated else "0",
+            constants.heartbeat_interval_ms,
+            constants.heartbeat_gap_ms,
+            constants.implausible_tolerance_ms,
+            constants.idempotency_window_us,
+            10**9,
+            "",
+        ],
+    )
+    return reply[0].decode().split(",")
+
+
+def book_of_model(model: Model, since_us: int) -> Book:
+    """Without the ids received up to `since_us`: those may be forgotten."""
+    return {
+        "users": {
+            name: (*_totals(user.totals), user.movies, _remembered(user.ids.items(), since_us))
+            for name, user in model.users.items()
+        },
+        "movies": {slug: (*_totals(movie.totals), movie.viewers) for slug, movie in model.movies.items()},
+        "pairs": {
+            pair_name: (
+                *_totals(pair.totals),
+                pair.implausible_ms,
+                pair.furthest_ms,
+                pair.latest_ms,
+                pair.latest_us,
+                frozenset(pair.seen),
+                pair.verified_cells,
+            )
+            for pair_name, pair in model.pairs.items()
+        },
+        "sessions": {
+            (*pair_name, session_name): _session(session)
+            for pair_name, pair in model.pairs.items()
+            for session_name, session in pair.sessions.items()
+        },
+    }
+
+
+async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: int) -> Book:
+    """What Redis holds under the names that the model knows."""
+    names = packing.Names()
+    triples = [(*pair, session) for pair, found in model.pairs.items() for session in found.sessions]
+    for triple in triples:
+        names.place_session(*triple)
+    users, slugs = list(names.users), list(names.movies)
+    pairs = [(users[user], slugs[movie]) for user, movie in names.pairs]
+    reply = await scripts.call_one(
+        redis,
+        "state",
+        [keys.stream(partition), *keys.of_names(partition, names)],
+        [packing.pack_names(names)],
+    )
+    _, user_records, movie_records, pair_records, coverages, session_records = reply
+    return {
+        "users": {
+            name: await _user(redis, partition, name, record, since_us)
+            for name, record in zip(users, user_records, strict=True)
+        },
+        "movies": {slug: _movie(record) for slug, record in zip(slugs, movie_records, strict=True)},
+        "pairs": {
+            pair: await _pair(redis, partition, pair, record, coverage or b"")
+            for pair, record, coverage in zip(pairs, pair_records, coverages, strict=True)
+        },
+        "sessions": {
+            (*pairs[pair], session): _session_record(record)
+            for (pair, session), record in zip(names.sessions, session_records, strict=True)
+        },
+    }
+
+
+def _totals(totals: Totals) -> tuple[int, int, int, int]:
+    return totals.watch_ms, totals.effective_ms, totals.unique_cells, totals.events
+
+
+def _session(session: Session) -> tuple[object, ...]:
+    return (
+        session.position_ms,
+        session.time_us,
+        session.since_us,
+        session.playing,
+        session.speed,
+        session.credited_ms,
+        session.seq_max,
+        frozenset(session.seqs),
+    )
+
+
+def _remembered(ids: Iterable[tuple[str, int]], since_us: int) -> dict[str, int]:
+    return {identity: received_us for identity, received_us in sorted(ids) if received_us > since_us}
+
+
+async def _user(redis: Redis, partition: int, name: str, record: bytes, since_us: int) -> tuple[object, ...]:
+    user = UserRecord.unpack(record)
+    scored = await redis.zrange(keys.ids(partition, name), 0, -1, withscores=True)
+    ids = ((identity.decode(), int(score)) for identity, score in scored)
+    return (*user[:5], _remembered(ids, since_us))
+
+
+def _movie(record: bytes) -> tuple[int, ...]:
+    movie = MovieRecord.unpack(record)
+    return movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.events, movie.viewers
+
+
+async def _pair(
+    redis: Redis, partition: int, names: tuple[str, str], record: bytes, coverage: bytes
+) -> tuple[object, ...]:
+    pair = PairRecord.unpack(record)
+    seen = {place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1}
+    verified = await redis.bitpos(keys.coverage(partition, *names), 0)
+    score = await redis.zscore(keys.recent(partition, names[0]), names[1])
+    assert score == pair.latest_us
+    return (
+        *pair[:6],
+        pair.latest_ms if pair.latest_us else None,
+        pair.latest_us or None,
+        frozenset(seen),
+        verified,
+    )
+
+
+def _session_record(record: bytes) -> tuple[object, ...]:
+    session = SessionRecord.unpack(record)
+    assert len(session.seq_window) <= SEQ_WINDOW // 8 + 1
+    return (*session[:7], frozenset(seqs_of(session)))
+
+
+def seqs_of(session: SessionRecord) -> set[int]:
+    """The `seq` that a session's window says were seen, as the model keeps them."""
+    if session.seq_max is None:
+        return set()
+    oldest = max(0, session.seq_max - SEQ_WINDOW + 1)
+    ahead = {
+        session.seq_base + place * 8 + bit
+        for place, byte in enumerate(session.seq_window)
+        for bit in range(8)
+        if byte >> bit & 1
+    }
+    return {seq for seq in ahead if seq >= oldest} | set(range(oldest, session.seq_base))

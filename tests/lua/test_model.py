@@ -1,0 +1,113 @@
+"""Lua and the model agree, to the bit, on every sequence of events that Hypothesis can think of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.events.event import KINDS, Event
+from service.rules.constants import Constants
+from service.rules.model import Model, Outcome
+from tests.lua.book import apply, book_of_model, book_of_redis
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+PARTITION = 3
+CONSTANTS = Constants(idempotency_window_us=60_000_000)
+START_US = 1_790_000_000_000_000
+
+USERS = ("ann", "Zoë 🎬", "a:b", "{p9}")
+SLUGS = ("dune", "c", "b:c", "a/b {x}\n", "s:1:")
+SESSIONS = ("", "s", ":")
+
+positions = st.one_of(
+    st.integers(0, 120_000),
+    st.integers(0, 120).map(lambda second: second * 1000),
+    st.sampled_from((0, 1, 999, 1000, 31_999, 32_000, 32_001, 7_999_999, 172_799_999, 172_800_000)),
+)
+# Mostly near each other, so that heartbeats meet; seldom far apart, so that windows slide.
+seqs = st.one_of(st.none(), st.integers(0, 12), st.integers(0, 5000), st.sampled_from((2**53 - 2, 1023, 1024, 1025)))
+speeds = st.one_of(st.none(), st.sampled_from((100, 500, 1000, 1250, 2000, 16000)), st.integers(100, 16000))
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    kind = draw(st.sampled_from(KINDS))
+    received_us = START_US
+    timed = draw(st.booleans())
+    late_us = draw(st.one_of(st.just(0), st.integers(0, 60_000_000), st.integers(0, 10**15))) if timed else 0
+    spans = st.lists(st.tuples(positions, positions), max_size=4).map(tuple)
+    return Event(
+        user=draw(st.sampled_from(USERS)),
+        slug=draw(st.sampled_from(SLUGS)),
+        kind=kind,
+        at_ms=draw(positions),
+        time_us=received_us - late_us,
+        received_us=received_us,
+        timed=timed,
+        session=draw(st.sampled_from(SESSIONS)),
+        seq=draw(seqs),
+        id=draw(st.one_of(st.none(), st.sampled_from(("1", "2", "é", "a b")))),
+        from_ms=draw(positions) if kind in ("segment", "seek") else None,
+        speed=draw(speeds.filter(lambda speed: speed is not None)) if kind == "rate" else draw(speeds),
+        segments=draw(spans) if kind == "claim" else (),
+        duration_ms=draw(st.one_of(st.none(), positions)),
+    )
+
+
+def in_order(events: list[Event], steps: list[int]) -> list[Event]:
+    """The same events, received one after the other: by as many us later as `steps` says."""
+    elapsed_us, moved = 0, []
+    for place, event in enumerate(events):
+        elapsed_us += steps[place % len(steps)]
+        moved.append(
+            event._replace(time_us=event.time_us + elapsed_us, received_us=event.received_us + elapsed_us)
+        )
+    return moved
+
+
+def spelled(outcome: Outcome) -> str:
+    """An outcome as the script spells it."""
+    if outcome.duplicate:
+        return "D"
+    excess = f"!{outcome.implausible_ms}" if outcome.implausible_ms else ""
+    return f"{outcome.credited_ms}{excess}"
+
+
+steps = st.lists(st.sampled_from((0, 1, 500, 1_000_000, 10_000_000, 61_000_000)), min_size=1, max_size=9)
+unhurried = settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+async def agree(redis: Redis, events: list[Event], cut: int) -> None:
+    """Apply the events to both, in runs of `cut`, and compare each outcome and all that is left."""
+    await redis.flushall()
+    model = Model(CONSTANTS)
+    for start in range(0, len(events), cut):
+        run = events[start : start + cut]
+        assert await apply(redis, PARTITION, run, CONSTANTS) == [spelled(model.apply(event)) for event in run]
+    since_us = events[-1].received_us - CONSTANTS.idempotency_window_us
+    assert await book_of_redis(redis, PARTITION, model, since_us) == book_of_model(model, since_us)
+
+
+@unhurried
+@given(events=st.lists(events(), min_size=1, max_size=60), steps=steps, cut=st.integers(1, 60))
+async def test_lua_and_the_model_agree(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
+    await agree(redis, in_order(events, steps), cut)
+
+
+def few(draw_from: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:
+    """The same events, all of one pair and one session: so that they meet."""
+    return draw_from.map(lambda event: event._replace(user="ann", slug="dune", session="s"))
+
+
+@unhurried
+@given(events=st.lists(few(events()), min_size=2, max_size=60), steps=steps, cut=st.integers(1, 60))
+async def test_they_agree_on_one_session(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
+    await agree(redis, in_order(events, steps), cut)
