@@ -73,7 +73,7 @@ async def days(connection: Connection) -> list[date]:
 
 
 def day_name(day: date) -> str:
-    return f"events_{day:%Y%m%d}" if day.year >= 1000 else f"events_{day.year:04}{day:%m%d}"
+    return f"events_{day:%Y%m%d}"
 
 
 def named_day(name: str) -> date | None:
