@@ -54,19 +54,32 @@ def owner_of(data_dir: Path) -> Identity:
 
 
 def unprivileged(owner: Identity, postgres_dir: Path) -> Identity:
-    """As whom Postgres runs: as the owner, or for root as whoever it ran as before."""
-    if owner.uid != 0:
-        return owner
-    if postgres_dir.exists() and postgres_dir.stat().st_uid != 0:
+    """As whom Postgres runs: whoever made its files, the owner, or for root a user made for this."""
+    if os.geteuid() != 0:
+        return caller()
+    if (postgres_dir / "data").exists() and postgres_dir.stat().st_uid != 0:
         status = postgres_dir.stat()
         return Identity(status.st_uid, status.st_gid)
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Identity(user.pw_uid, user.pw_gid)
-    return Identity(NOBODY, NOBODY)
+    if owner.uid != 0 and has_name(owner):
+        return owner
+    return _user_named("postgres") or _user_named("nobody") or Identity(NOBODY, NOBODY)
+
+
+def has_name(user: Identity) -> bool:
+    """A container often runs as a number that its user list does not know, and initdb refuses that."""
+    try:
+        pwd.getpwuid(user.uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _user_named(name: str) -> Identity | None:
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Identity(user.pw_uid, user.pw_gid)
 
 
 def give(path: Path, user: Identity) -> None:

@@ -15,7 +15,7 @@ LOG_BYTES_MAX = 8 * 1024 * 1024
 LOG_BYTES_KEPT = 256 * 1024
 """What stays of a log that grew too long: hundreds of lines, enough to see what went on."""
 
-GIST_LINES = 3
+GIST_LINES = 4
 
 # "815:M 20 Nov 2026 09:00:00.123 # " of Valkey, "2026-11-20 09:00:00.123 UTC [815] " of Postgres
 _PREFIX = re.compile(r"^(\d+:[A-Z] [^*#]{8,30} [*#] |\d{4}-\d\d-\d\d [\d:.]+ \w+ \[\d+\] )")
@@ -48,13 +48,24 @@ class ServerLog:
         self._started_at_bytes = 0
 
     def gist(self) -> str:
-        """The last lines since the start that tell of a failure, in one line; of all lines if none does."""
+        """The last lines since the start that tell of a failure, as one; of all lines if none does."""
         said = self._read_from(max(self._started_at_bytes, self.path.stat().st_size - 64 * 1024))
         lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-        telling = [line for line in lines if _TELLING.search(line)] or lines
+        telling = _telling(lines) or lines
         return "; ".join(_PREFIX.sub("", line) for line in telling[-GIST_LINES:])
 
     def _read_from(self, start_bytes: int) -> bytes:
         with self.path.open("rb") as file:
             file.seek(start_bytes)
             return file.read(LOG_BYTES_KEPT)
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """Those that tell of a failure, with what follows them without a prefix of its own."""
+    telling: list[str] = []
+    belongs = False
+    for line in lines:
+        belongs = bool(_TELLING.search(line)) or (belongs and not _PREFIX.match(line))
+        if belongs:
+            telling.append(line)
+    return telling

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from service.embedded import binaries
 from service.embedded.deadline import holds_within
+from service.embedded.identity import has_name
 from service.embedded.log import ServerLog
 from service.embedded.process import PREVIOUS_SECONDS, ServerProcess, claim
 from service.embedded.runtime import POSTGRES_PORT, embedded_database_url, postgres_socket_dir
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.embedded.folder import DataFolder
+    from service.embedded.identity import Identity
     from service.embedded.lock import Lock
 
 READY_SECONDS = 60.0
@@ -100,6 +102,7 @@ class EmbeddedPostgres:
         """Makes the files aside and moves them into place when complete: a kill leaves nothing half-made."""
         if (self._data / "PG_VERSION").exists():
             return
+        _refuse_nameless(self._folder.postgres_user)
         unfinished = self._top / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         initdb = self._launch("initdb", self._initdb_command(unfinished), "initdb.log", signal.SIGTERM, lock)
@@ -193,6 +196,14 @@ class EmbeddedPostgres:
         )
         if done.returncode != 0:
             raise CannotStart(f"the database playhead cannot be made: {done.stderr.strip()}")
+
+
+def _refuse_nameless(user: Identity) -> None:
+    if not has_name(user):
+        raise CannotStart(
+            f"initdb needs a user with a name, and user {user.uid} has none here: "
+            "add it to /etc/passwd, or set PLAYHEAD_DATABASE_URL"
+        )
 
 
 def _major(postgres: Path) -> str:

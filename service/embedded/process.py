@@ -27,6 +27,9 @@ PREVIOUS_SECONDS = 15.0
 STOP_SECONDS = 30.0
 """A clean stop writes to disk what is in memory; past this the disk hangs."""
 
+SCARCE_BYTES = 16 * 2**20
+"""One segment of Postgres's write-ahead log: with less, a full disk is the likely cause of an end."""
+
 
 class ServerProcess:
     """Runs from construction on. Start it from the main thread: it ends when the thread that started it does.
@@ -47,6 +50,7 @@ class ServerProcess:
         lock: Lock,
     ) -> None:
         self.name = name
+        self._folder = folder
         self._stop_signal = stop_signal
         self._log = log
         self._popen = _started(_wrapped(command, folder, user, stop_signal), log, lock)
@@ -64,7 +68,7 @@ class ServerProcess:
             return None
         ended = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         gist = self._log.gist() if status != 0 else ""
-        return f"{self.name} ended {ended}{': ' if gist else ''}{gist}"
+        return f"{self.name} ended {ended}{': ' if gist else ''}{gist}{_space_note(self._folder)}"
 
     def wait_until(self, is_ready: Callable[[], bool], seconds: float) -> None:
         """Raises CannotStart, and leaves no process behind, if it dies or does not become ready in time."""
@@ -105,6 +109,13 @@ def claim(name: str, path: Path, user: Identity) -> Lock:
         ) from None
     except OSError as failed:
         raise CannotStart(f"{path} cannot be used: {failed.strerror}") from None
+
+
+def _space_note(folder: Path) -> str:
+    """Valkey on a full disk speaks of a short write only."""
+    status = os.statvfs(folder)
+    free_bytes = status.f_bavail * status.f_frsize
+    return f" (its disk has {free_bytes} bytes left)" if free_bytes < SCARCE_BYTES else ""
 
 
 def _started(command: Sequence[str], log: ServerLog, lock: Lock) -> subprocess.Popen[bytes]:
