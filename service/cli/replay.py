@@ -29,7 +29,7 @@ from service.errors import PlayheadError
 from service.events import xapi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Dialect = Literal["auto", "events", "xapi"]
 Order = Literal["file", "reverse", "shuffled"]
@@ -251,6 +251,7 @@ class Delivery:
 class Tally:
     """The books of one run: everything read ends up in exactly one of the other counts."""
 
+    noun: str = "line"
     read: int = 0
     accepted: int = 0
     duplicates: int = 0
@@ -267,14 +268,15 @@ class Tally:
     def exit_code(self) -> int:
         return 0 if self.balances and not self.undelivered and self.failure is None else 1
 
-    async def deliver(self, items: list[Item], delivery: Delivery) -> None:
-        """Post what can be posted of a batch, and book all of it."""
+    async def deliver(self, items: Sequence[Item], delivery: Delivery) -> None:
+        """Post what can be posted of a batch, and book all of it. After a failure nothing more is posted."""
         lines = [item for item in items if isinstance(item, Line)]
         self.read += len(items)
         for item in items:
             if isinstance(item, Unsendable):
-                self._reject(item.reason, f"line {item.number}: {item.detail}")
-        if not lines:
+                self._reject(item.reason, item.number, item.detail)
+        if not lines or self.failure:
+            self.undelivered += len(lines)
             return
         try:
             answer = await delivery.post(
@@ -287,11 +289,11 @@ class Tally:
         self.accepted += answer.accepted
         self.duplicates += answer.duplicates
         for index, reason, detail in answer.rejected:
-            self._reject(reason, f"line {lines[index].number}: {detail}")
+            self._reject(reason, lines[index].number, detail)
 
-    def _reject(self, reason: str, example: str) -> None:
+    def _reject(self, reason: str, number: int, detail: str) -> None:
         self.rejected[reason] += 1
-        self.examples.setdefault(reason, example)
+        self.examples.setdefault(reason, f"{self.noun} {number}: {detail}")
 
     def report(self, verb: str, resent: int, elapsed_seconds: float, as_json: bool, **more: float) -> None:
         """Print the summary: for people, or as one JSON object. `verb` says what the first number counts."""
