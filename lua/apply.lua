@@ -9,8 +9,8 @@
 -- ARGV  1 the run (include/run.lua)      2 token of this call, unique for the writer
 --       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
 --       7 idempotency window, us         8 events that may wait in this stream at most
---       9 place of the pair whose state is wanted, from 0; "" for none
--- REPLY {outcomes, pair record, verified cells}; the last two only where a state was wanted.
+--       9 and on: places, from 0, of the pairs whose state is wanted
+-- REPLY {outcomes, pair record, verified cells, pair record, verified cells, ...} for each pair wanted
 --       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
 --       "!" and the implausible ms if there are any.
 -- ERROR BACKLOG the stream is full; nothing was changed
@@ -121,22 +121,29 @@ local function is_full(log_key, events, constants)
   return tonumber(counts[1] or 0) - tonumber(counts[2] or 0) + events > constants.backlog_events_max
 end
 
-local function reply_with_state(run, outcomes, wanted)
-  if wanted == '' then return { outcomes } end
-  local pair = run.pairs[tonumber(wanted) + 1]
-  local record = redis.call('HGET', run.users[pair.user].key, pair_field(run.movies[pair.movie].slug))
-  return { outcomes, record, redis.call('BITPOS', pair.coverage_key, 0) }
+local WANTED = 9
+
+local function reply_with_states(run, outcomes, args)
+  local reply = { outcomes }
+  for i = WANTED, #args do
+    local pair = run.pairs[tonumber(args[i]) + 1]
+    local record = pair.counters and pack_pair(pair.counters)
+      or redis.call('HGET', run.users[pair.user].key, pair_field(run.movies[pair.movie].slug))
+    local n = #reply
+    reply[n + 1], reply[n + 2] = record, redis.call('BITPOS', pair.coverage_key, 0)
+  end
+  return reply
 end
 
 local function apply(keys, args)
   local stream_key, log_key, call_key = keys[1], keys[2], keys[3]
-  local token, wanted = args[2], args[9]
+  local token = args[2]
   local constants = read_constants(args)
   local run = open_run(args[1])
   bind_keys(run, keys, 4)
   if args[3] == '1' then
     local outcomes = answered_before(call_key, token)
-    if outcomes then return reply_with_state(run, outcomes, wanted) end
+    if outcomes then return reply_with_states(run, outcomes, args) end
   end
   if is_full(log_key, run.events, constants) then
     return redis.error_reply('BACKLOG the stream of this partition is full')
@@ -156,7 +163,7 @@ local function apply(keys, args)
     redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', said, 'appended', appended)
     redis.call('SET', call_key, token .. ' ' .. said, 'PX', CALL_REMEMBERED_MS)
   end
-  return reply_with_state(run, said, wanted)
+  return reply_with_states(run, said, args)
 end
 
 register('apply', apply)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from service.errors import BacklogFull, RedisUnavailable
 
@@ -58,9 +58,10 @@ async def load(redis: Redis) -> None:
 
 
 async def call(redis: Redis, calls: Sequence[Call]) -> list[Any]:
-    """Make these calls in one round trip; gives their replies, in order. One that failed gives its exception.
+    """Make these calls in one round trip; gives their replies, in order. One that was refused gives its exception.
 
-    Raises RedisUnavailable when the connection failed: then it is not known which of the calls took effect.
+    Raises RedisUnavailable when the connection failed, or the server is still loading: then it is not known which of
+    the calls took effect.
     """
     replies = await _send(redis, calls)
     lost = [place for place, reply in enumerate(replies) if _is_lost(reply)]
@@ -87,9 +88,13 @@ async def _send(redis: Redis, calls: Sequence[Call]) -> list[Any]:
     for name, keys, args in calls:
         pipeline.execute_command("FCALL", function_name(name), len(keys), *keys, *args)
     try:
-        return await pipeline.execute(raise_on_error=False)
-    except (RedisError, OSError, TimeoutError) as failed:
+        replies = await pipeline.execute(raise_on_error=False)
+    except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
+    for reply in replies:
+        if isinstance(reply, ConnectionError):
+            raise RedisUnavailable(f"Redis cannot answer yet: {reply}") from reply
+    return replies
 
 
 def _is_lost(reply: Any) -> bool:

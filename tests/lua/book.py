@@ -39,7 +39,6 @@ async def apply(
             constants.implausible_tolerance_ms,
             constants.idempotency_window_us,
             10**9,
-            "",
         ],
     )
     return reply[0].decode().split(",")

@@ -25,17 +25,25 @@ SESSIONS = ("", "s", ":")
 
 positions = st.one_of(
     st.integers(0, 120_000),
+    st.integers(0, 24).map(lambda step: step * 5000),  # heartbeats, at whole steps up to the gap and past it
     st.integers(0, 120).map(lambda second: second * 1000),
     st.sampled_from((0, 1, 999, 1000, 31_999, 32_000, 32_001, 7_999_999, 172_799_999, 172_800_000)),
 )
-# Mostly near each other, so that heartbeats meet; seldom far apart, so that windows slide.
-seqs = st.one_of(st.none(), st.integers(0, 12), st.integers(0, 5000), st.sampled_from((2**53 - 2, 1023, 1024, 1025)))
+# Near each other, so that duplicates come up; at the window's distance, so that it slides; and far apart.
+seqs = st.one_of(
+    st.none(),
+    st.integers(0, 12),
+    st.integers(1010, 1050),
+    st.integers(2030, 2070),
+    st.integers(0, 5000),
+    st.just(2**53 - 2),
+)
 speeds = st.one_of(st.none(), st.sampled_from((100, 500, 1000, 1250, 2000, 16000)), st.integers(100, 16000))
 
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    kind = draw(st.sampled_from(KINDS))
+    kind = draw(st.just("heartbeat") | st.sampled_from(KINDS))
     received_us = START_US
     timed = draw(st.booleans())
     late_us = draw(st.one_of(st.just(0), st.integers(0, 60_000_000), st.integers(0, 10**15))) if timed else 0
@@ -111,3 +119,41 @@ def few(draw_from: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:
 @given(events=st.lists(few(events()), min_size=2, max_size=60), steps=steps, cut=st.integers(1, 60))
 async def test_they_agree_on_one_session(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
     await agree(redis, in_order(events, steps), cut)
+
+
+@st.composite
+def viewings(draw: st.DrawFn) -> list[Event]:
+    """One viewer who moves as viewers do: a heartbeat on, a jump, a gap right at its bound."""
+    kinds = st.just("heartbeat") | st.sampled_from(("heartbeat", "play", "pause", "seek", "rate", "segment", "mark"))
+    step = st.sampled_from((0, 1, 5_000, 10_000, 29_999, 30_000, 30_001, -10_000))
+    position_ms, viewing = 60_000, []
+    for kind in draw(st.lists(kinds, min_size=2, max_size=30)):
+        before_ms, position_ms = position_ms, max(0, position_ms + draw(step))
+        viewing.append(
+            Event(
+                "ann",
+                "dune",
+                kind,
+                position_ms,
+                START_US,
+                START_US,
+                timed=draw(st.booleans()),
+                from_ms=before_ms if kind in ("seek", "segment") else None,
+                speed=draw(st.sampled_from((500, 1000, 1500))) if kind == "rate" else None,
+            )
+        )
+    return viewing
+
+
+@unhurried
+@given(events=viewings(), steps=steps, cut=st.integers(1, 30))
+async def test_they_agree_on_a_viewing(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
+    await agree(redis, in_order(events, steps), cut)
+
+
+@unhurried
+@given(seqs=st.lists(st.integers(0, 40).map(lambda step: step * 61) | st.integers(0, 2300), min_size=1, max_size=80))
+async def test_they_agree_on_what_was_seen(redis: Redis, seqs: list[int]) -> None:
+    """Windows of `seq` with holes, sliding by whole and by odd bytes."""
+    events = [Event("ann", "dune", "play", 0, START_US, START_US, seq=seq) for seq in seqs]
+    await agree(redis, events, 80)

@@ -1,0 +1,239 @@
+"""The one writer of counters: requests that wait at the same moment share one round trip and one fsync.
+
+While a call is under way, events gather in the queue; the next call takes them all, one run a partition. So the busier
+it is, the less one event costs, and an idle service answers a single event at once.
+
+A call whose answer was lost is repeated under the same token, and the script then gives the answer of the first one
+instead of counting again (`lua/apply.lua`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from service.counters import keys, packing, scripts
+from service.counters.partitions import partition_of
+from service.counters.records import PairRecord
+from service.errors import QueueFull, RedisUnavailable
+from service.limits import RUN_EVENTS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+    from service.events.event import Event
+    from service.rules.constants import Constants
+
+REPEAT_PAUSE_SECONDS = 0.05
+REPEAT_PAUSE_SECONDS_MAX = 0.5
+"""How long to wait before a failed call is repeated: at first, and doubled up to."""
+
+DUPLICATE = b"D"
+
+
+class PairState(NamedTuple):
+    """A pair after an event: its record and how many cells it is covered from the start."""
+
+    record: PairRecord
+    verified_cells: int
+
+
+@dataclass(slots=True)
+class Share:
+    """What one request has for one partition: some events, and who waits for their outcomes."""
+
+    events: Sequence[Event]
+    wants_state: bool
+    answer: asyncio.Future[tuple[list[bytes], PairState | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    queue_events_max: int
+    backlog_events_max: int
+    timeout_seconds: float
+
+
+class Writer:
+    """Applies events. `run` is its loop, for one task of the process; `apply` may be called by any number at once."""
+
+    def __init__(self, redis: Redis, partitions: int, constants: Constants, bounds: Bounds) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._bounds = bounds
+        # Of one partition, when there are several: a movie's backlog is as large as the sum of theirs.
+        backlog_max = max(1, bounds.backlog_events_max // partitions)
+        self._constants = (
+            constants.heartbeat_interval_ms,
+            constants.heartbeat_gap_ms,
+            constants.implausible_tolerance_ms,
+            constants.idempotency_window_us,
+            backlog_max,
+        )
+        self._name = uuid4().hex
+        self._calls = 0
+        self._waiting: dict[int, deque[Share]] = {}
+        self._waiting_events = 0
+        self._has_work = asyncio.Event()
+        self._closing = False
+
+    @property
+    def waiting_events(self) -> int:
+        return self._waiting_events
+
+    async def apply(self, events: Sequence[Event]) -> int:
+        """Count these events; gives how many of them were duplicates.
+
+        Raises QueueFull at once when too many wait, and Unavailable when Redis does not take them in time. Events of
+        several partitions are several calls: then some may have counted, and sending all again with their ids is safe.
+        """
+        self._make_room(len(events))
+        by_partition: dict[int, list[Event]] = {}
+        for event in events:
+            by_partition.setdefault(partition_of(event.user, self._partitions), []).append(event)
+        answers = []
+        for partition, mine in by_partition.items():
+            for start in range(0, len(mine), RUN_EVENTS_MAX):
+                answers.append(self._enqueue(partition, mine[start : start + RUN_EVENTS_MAX], wants_state=False))
+        settled = await asyncio.gather(*answers, return_exceptions=True)
+        duplicates = 0
+        for answer in settled:
+            if isinstance(answer, BaseException):
+                raise answer
+            duplicates += answer[0].count(DUPLICATE)
+        return duplicates
+
+    async def apply_one(self, event: Event) -> tuple[bool, PairState]:
+        """Count one event; gives whether it was a duplicate, and its pair right after."""
+        self._make_room(1)
+        partition = partition_of(event.user, self._partitions)
+        outcomes, state = await self._enqueue(partition, (event,), wants_state=True)
+        assert state is not None
+        return outcomes[0] == DUPLICATE, state
+
+    async def run(self) -> None:
+        """Make calls for as long as there is something to apply; ends after `close`."""
+        while not (self._closing and not self._waiting):
+            await self._has_work.wait()
+            self._has_work.clear()
+            while self._waiting:
+                await self._settle(self._take())
+
+    def close(self) -> None:
+        """Let `run` end once everything that waits is answered."""
+        self._closing = True
+        self._has_work.set()
+
+    def _make_room(self, events: int) -> None:
+        if self._waiting_events + events > max(events, self._bounds.queue_events_max):
+            raise QueueFull(f"{self._waiting_events} events wait already (PLAYHEAD_QUEUE_EVENTS_MAX)")
+
+    def _enqueue(
+        self, partition: int, events: Sequence[Event], *, wants_state: bool
+    ) -> asyncio.Future[tuple[list[bytes], PairState | None]]:
+        share = Share(events, wants_state, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(partition, deque()).append(share)
+        self._waiting_events += len(events)
+        self._has_work.set()
+        return share.answer
+
+    def _take(self) -> dict[int, list[Share]]:
+        """What the next call applies: of each partition the shares that fit into one run, first come first served."""
+        taken: dict[int, list[Share]] = {}
+        for partition, queue in list(self._waiting.items()):
+            room = RUN_EVENTS_MAX
+            shares = []
+            while queue and len(queue[0].events) <= room:
+                share = queue.popleft()
+                room -= len(share.events)
+                shares.append(share)
+            if not queue:
+                del self._waiting[partition]
+            taken[partition] = shares
+        return taken
+
+    async def _settle(self, taken: dict[int, list[Share]]) -> None:
+        """Apply what was taken and answer everybody who waits for it, whatever happens."""
+        try:
+            replies = await self._call(taken)
+        except Exception as failed:  # whoever waits must hear of it, and the loop must go on
+            for shares in taken.values():
+                self._fail(shares, failed)
+            return
+        finally:
+            self._waiting_events -= sum(len(share.events) for shares in taken.values() for share in shares)
+        for shares, reply in zip(taken.values(), replies, strict=True):
+            if isinstance(reply, Exception):
+                self._fail(shares, reply)
+            else:
+                _distribute(shares, reply)
+
+    def _fail(self, shares: list[Share], reason: Exception) -> None:
+        for share in shares:
+            if not share.answer.done():
+                share.answer.set_exception(reason)
+
+    async def _call(self, taken: dict[int, list[Share]]) -> list[list[bytes | int] | Exception]:
+        """One round trip for all partitions; repeated while Redis cannot be reached, as long as requests may wait."""
+        self._calls += 1
+        packed = [_pack(partition, shares) for partition, shares in taken.items()]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._bounds.timeout_seconds
+        pause, repeated = REPEAT_PAUSE_SECONDS, False
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await scripts.call(self._redis, [self._spell(run, repeated) for run in packed])
+            except TimeoutError:
+                raise RedisUnavailable(
+                    "Redis did not answer in time; whether this was counted is not known"
+                ) from None
+            except RedisUnavailable:
+                if loop.time() + pause >= deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause, repeated = min(2 * pause, REPEAT_PAUSE_SECONDS_MAX), True
+
+    def _spell(self, packed: _Packed, repeated: bool) -> scripts.Call:
+        partition, run, names, wanted = packed
+        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
+        return "apply", spelled, [run, self._calls, "1" if repeated else "0", *self._constants, *wanted]
+
+
+class _Packed(NamedTuple):
+    partition: int
+    run: bytes
+    names: list[str]
+    wanted: list[int]
+
+
+def _pack(partition: int, shares: list[Share]) -> _Packed:
+    run, names = packing.pack([event for share in shares for event in share.events])
+    wanted = [
+        names.place_pair(share.events[0].user, share.events[0].slug) for share in shares if share.wants_state
+    ]
+    return _Packed(partition, run, keys.of_names(partition, names), wanted)
+
+
+def _distribute(shares: list[Share], reply: list[bytes | int]) -> None:
+    said = reply[0]
+    assert isinstance(said, bytes)
+    outcomes = said.split(b",")
+    start, state_at = 0, 1
+    for share in shares:
+        end = start + len(share.events)
+        state = None
+        if share.wants_state:
+            record, verified = reply[state_at : state_at + 2]
+            assert isinstance(record, bytes)
+            assert isinstance(verified, int)
+            state = PairState(PairRecord.unpack(record), verified)
+            state_at += 2
+        if not share.answer.done():
+            share.answer.set_result((outcomes[start:end], state))
+        start = end
