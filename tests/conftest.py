@@ -40,6 +40,8 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if given:
         _refuse_filled(given)
         yield given
+        with BlockingRedis.from_url(given) as client:
+            client.flushall()
         return
     valkey = EmbeddedValkey(request.getfixturevalue("data_folder")).start()
     yield valkey.url

@@ -56,7 +56,7 @@ class DataFolder:
         return path
 
     def close(self) -> None:
-        """Gives the folder up, once its servers have stopped."""
+        """Gives the folder up, once its servers have stopped; a socket still there keeps its folder."""
         for folder in (postgres_socket_dir(self.runtime), self.runtime):
             with contextlib.suppress(OSError):
                 folder.rmdir()

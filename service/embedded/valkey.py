@@ -73,6 +73,7 @@ class EmbeddedValkey:
         """Cleanly; may be called again."""
         if self.process:
             self.process.stop()
+            self._socket.unlink(missing_ok=True)  # an end in distress leaves it
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ with DataFolder(Path(sys.argv[1]), free_bytes_min=0) as folder:
     client.close()
     assert holds_within(10, lambda: valkey.poll() is not None)
     print(valkey.poll())
+    valkey.stop()
 """
 
 
@@ -89,8 +91,9 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "data"
+    shutil.rmtree(runtime_dir(tmp_path / "data"), ignore_errors=True)  # what killed supervisors left
 
 
 @pytest.fixture
