@@ -3,8 +3,8 @@
     python loadtests/books.py --connections 50 --events 20000
 
 Many connections post spans with known ids for a few hot pairs of user and movie. Some are posted twice, and
-what got no answer is posted again under its id, so playhead may be killed and started again meanwhile. Then each
-number of each pair, user and movie is read and compared with sums kept here. Exit code 1 on any difference.
+what got no answer is posted again under its id, so playhead may be killed and restarted meanwhile. Then each
+number of each pair, user and movie is read and compared with sums kept here. Exit code 1 on a difference.
 """
 
 from __future__ import annotations

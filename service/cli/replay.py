@@ -7,15 +7,18 @@ accepted, duplicate, rejected (here or by the service) or undelivered. `simulate
 from __future__ import annotations
 
 import asyncio
-import gzip
+import os
+import select
 import signal
 import zlib
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from gzip import GzipFile
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from random import Random
-from typing import IO, TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import aiohttp
 import orjson
@@ -49,6 +52,7 @@ UNAVAILABLE = (429, 502, 503, 504)
 """Answers that say "later": of the service itself (503), and of proxies in front of it."""
 
 STDIN = Path("-")
+STDIN_POLL_SECONDS = 0.2
 GZIP_MAGIC = b"\x1f"
 """Its first byte is enough: no JSON begins with it, and a pipe may deliver one byte at first."""
 
@@ -100,8 +104,8 @@ async def replay(
         with stop_on_signal() as stop:
             delivery = Delivery(http, url, retries, stop, console)
             try:
-                with open_input(file) as (raw, stream), _progress(console) as progress:
-                    lines = await asyncio.to_thread(_ordered, read_lines(stream, dialect), order, seed)
+                with open_input(file, stop) as raw, _progress(console) as progress:
+                    lines = await asyncio.to_thread(_ordered, read_lines(raw, dialect), order, seed)
                     task = progress.add_task("", total=_size_bytes(file) if order == "file" else None)
 
                     def show() -> None:
@@ -110,7 +114,11 @@ async def replay(
 
                     await _send(batches(lines, batch), connections, tally, delivery, show)
             except _SOURCE_ERRORS as broken:
-                tally.failure = f"{file} cannot be read: {getattr(broken, 'strerror', None) or broken}"
+                tally.failure = (
+                    None
+                    if stop.is_set()
+                    else f"{file} cannot be read: {getattr(broken, 'strerror', None) or broken}"
+                )
             if stop.is_set():
                 tally.failure = tally.failure or "stopped before the end of the file"
     tally.report("read", delivery.resent, loop.time() - started, as_json)
@@ -154,16 +162,15 @@ class Unsendable(NamedTuple):
 Item = Line | Unsendable
 
 
-@contextmanager
-def open_input(file: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """A file as it lies there, whose `tell` is the progress, and as it reads: gzip by its first byte."""
-    with open(0, "rb", closefd=False) if file == STDIN else file.open("rb") as raw:
-        zipped = raw.peek(1).startswith(GZIP_MAGIC)
-        yield raw, cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if zipped else raw
+def open_input(file: Path, stop: asyncio.Event | None = None) -> BufferedReader:
+    """The file as it lies there, zipped or not; standard input ends where `stop` is set."""
+    return BufferedReader(_Stdin(stop)) if file == STDIN else file.open("rb")
 
 
-def read_lines(stream: IO[bytes], dialect: Dialect = "auto") -> Iterator[Item]:
+def read_lines(raw: BufferedReader, dialect: Dialect = "auto") -> Iterator[Item]:
     """Every line that is not blank, numbered from 1, as what is to be posted or why it cannot be."""
+    zipped = raw.peek(1).startswith(GZIP_MAGIC)
+    stream: IO[bytes] | GzipFile = GzipFile(fileobj=raw) if zipped else raw
     for number, raw_line in enumerate(_bounded_lines(stream), start=1):
         text = raw_line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw_line.strip()
         if text:
@@ -403,13 +410,29 @@ def _item(number: int, text: bytes, dialect: Dialect) -> Item:
     return Line(number, text, known.get("id") is not None or known.get("seq") is not None)
 
 
-def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _bounded_lines(stream: IO[bytes] | GzipFile) -> Iterator[bytes]:
     """Lines of bounded length: of a longer one the beginning is kept, long enough to be seen as too long."""
     while line := stream.readline(LINE_BYTES_MAX + 1):
         rest = line
         while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
             rest = stream.readline(LINE_BYTES_MAX + 1)
         yield line
+
+
+class _Stdin(RawIOBase):
+    """Standard input, read so that Ctrl-C need not wait for the next byte of a silent pipe."""
+
+    def __init__(self, stop: asyncio.Event | None) -> None:
+        self._stop = stop
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # the buffer is always a memoryview
+        while not (self._stop and self._stop.is_set()):
+            if select.select([0], [], [], STDIN_POLL_SECONDS)[0]:
+                return os.readv(0, [buffer])
+        return 0
 
 
 def _ordered(items: Iterator[Item], order: Order, seed: int) -> Iterable[Item]:
