@@ -65,8 +65,10 @@ AWKWARD_NAMES = [
 @asynccontextmanager
 async def opened(database_url: str) -> AsyncIterator[Ledger]:
     ledger = await Ledger.connect(database_url)
-    yield ledger
-    await ledger.close()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
 
 
 @pytest_asyncio.fixture
@@ -272,6 +274,16 @@ async def test_a_snapshot_is_overwritten_by_a_newer_one(
     await ledger.commit(Flush((), (), snapshots(version, count=2)))
     assert await counts(connection) == {2}
     assert (await ledger.checkpoints([3]))[3].snapshot == version
+
+
+async def test_sessions_of_a_pair_are_kept_apart(ledger: Ledger, connection: Any) -> None:
+    """Also those whose names say the same when written one after the other."""
+    one = snapshots().sessions[0]
+    names = [("dune", ""), ("dune", "1"), ("dune1", ""), ("dun", "e1")]
+    sessions = [replace(one, slug=slug, session=session) for slug, session in names]
+    await ledger.commit(Flush((), (), Snapshots(sessions=sessions)))
+    stored = await connection.fetch("SELECT slug, session FROM sessions")
+    assert {tuple(record) for record in stored} == set(names)
 
 
 async def test_more_snapshots_than_one_statement_takes(ledger: Ledger, connection: Any) -> None:
