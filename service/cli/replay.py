@@ -15,6 +15,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from gzip import GzipFile
+from http import HTTPStatus
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from random import Random
@@ -114,13 +115,9 @@ async def replay(
 
                     await _send(batches(lines, batch), connections, tally, delivery, show)
             except _SOURCE_ERRORS as broken:
-                tally.failure = (
-                    None
-                    if stop.is_set()
-                    else f"{file} cannot be read: {getattr(broken, 'strerror', None) or broken}"
-                )
-            if stop.is_set():
-                tally.failure = tally.failure or "stopped before the end of the file"
+                tally.failure = f"{file} cannot be read: {getattr(broken, 'strerror', None) or broken}"
+            if stop.is_set() and not tally.undelivered:
+                tally.failure = "stopped before the end of the file"
     tally.report("read", delivery.resent, loop.time() - started, as_json)
     return tally.exit_code
 
@@ -380,12 +377,14 @@ def _answer(status: int, text: bytes, events: int) -> Answer:
         if status in (200, 422) and "accepted" in told:
             rejected = [(r["index"], r["reason"], r["detail"]) for r in told["rejected"]]
             answer = Answer(told["accepted"], told["duplicates"], rejected)
-            if answer.accepted + answer.duplicates + len(rejected) == events:
+            all_known = all(0 <= index < events for index, _, _ in rejected)
+            if all_known and answer.accepted + answer.duplicates + len(rejected) == events:
                 return answer
             raise Undelivered(f"the answer accounts for other than the {events} events posted: {told}")
-        raise Undelivered(f"answered {status}: {told.get('title', '')}: {told.get('detail', '')}")
+        hint = " (a smaller --batch may help)" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else ""
+        raise Undelivered(f"the service answered {status}: {told['title']}: {told.get('detail', '')}{hint}")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as unreadable:
-        raise Undelivered(f"answered {status} with what is no answer of playhead") from unreadable
+        raise Undelivered(f"what answered {status} there is no playhead") from unreadable
 
 
 def _retry_after_seconds(response: aiohttp.ClientResponse) -> int:
