@@ -26,8 +26,7 @@ LOCK_NAME = "playhead.lock"
 class DataFolder:
     """Made if missing, checked, and locked until `close` or the end of the process.
 
-    Raises CannotStart with one sentence that says why it can't be used. Children that are forked without exec
-    share the lock: they must not outlive this process.
+    Raises CannotStart with one sentence that says why it can't be used. Forked children don't share the lock.
     """
 
     def __init__(self, path: Path, *, free_bytes_min: int = FREE_BYTES_MIN) -> None:
@@ -39,6 +38,7 @@ class DataFolder:
             self._lock = _locked(self.path, self.owner)
             try:
                 _refuse_full(self.path, free_bytes_min)
+                os.register_at_fork(after_in_child=self._lock.close)
                 if made:
                     self._let_postgres_through(self.path)
                 self.runtime = self._make_runtime()

@@ -38,9 +38,10 @@ class ServerLog:
 
     def bound(self) -> None:
         """Cuts the beginning off a log that grew too long; the server, which appends, need not know."""
-        if not self.path.exists() or self.path.stat().st_size <= LOG_BYTES_MAX:
+        size_bytes = self._size_bytes()
+        if size_bytes <= LOG_BYTES_MAX:
             return
-        kept = self._read_from(self.path.stat().st_size - LOG_BYTES_KEPT)
+        kept = self._read_from(size_bytes - LOG_BYTES_KEPT)
         with self.path.open("r+b") as file:
             file.truncate(0)
         with self.path.open("ab") as file:
@@ -49,10 +50,20 @@ class ServerLog:
 
     def gist(self) -> str:
         """The last lines since the start that tell of a failure, as one; of all lines if none does."""
-        said = self._read_from(max(self._started_at_bytes, self.path.stat().st_size - 64 * 1024))
+        size_bytes = self._size_bytes()
+        if not size_bytes:
+            return ""
+        said = self._read_from(max(self._started_at_bytes, size_bytes - LOG_BYTES_KEPT))
         lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
         telling = _telling(lines) or lines
         return "; ".join(_PREFIX.sub("", line) for line in telling[-GIST_LINES:])
+
+    def _size_bytes(self) -> int:
+        """0 also where somebody removed it: a log is no reason to fail."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
 
     def _read_from(self, start_bytes: int) -> bytes:
         with self.path.open("rb") as file:

@@ -113,7 +113,10 @@ def claim(name: str, path: Path, user: Identity) -> Lock:
 
 def _space_note(folder: Path) -> str:
     """Valkey on a full disk speaks of a short write only."""
-    status = os.statvfs(folder)
+    try:
+        status = os.statvfs(folder)
+    except OSError:  # somebody removed it
+        return ""
     free_bytes = status.f_bavail * status.f_frsize
     return f" (its disk has {free_bytes} bytes left)" if free_bytes < SCARCE_BYTES else ""
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,17 @@ print("locked", flush=True)
 EmbeddedValkey(folder).start()
 EmbeddedPostgres(folder).start()
 print("started", flush=True)
+signal.pause()
+"""
+
+FORKER = """
+import os, signal, sys
+from pathlib import Path
+from service.embedded import DataFolder
+folder = DataFolder(Path(sys.argv[1]))
+forked = os.fork()
+if forked == 0:
+    print(os.getpid(), flush=True)
 signal.pause()
 """
 
@@ -198,6 +210,13 @@ def test_a_server_killed_by_hand_is_told_and_can_be_started_again(folder: DataFo
     server.stop()
 
 
+def test_a_data_folder_that_vanishes_under_a_server_is_survived(folder: DataFolder) -> None:
+    valkey = EmbeddedValkey(folder).start()
+    shutil.rmtree(folder.path)
+    valkey.stop()
+    assert str(valkey.poll()).startswith("Valkey ended ")
+
+
 def test_an_earlier_server_that_hangs_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = _supervisor(data_dir, "started")
     valkey_pid = int((data_dir / "valkey" / "server.lock").read_text())
@@ -254,6 +273,25 @@ def test_a_second_playhead_on_the_same_folder_is_refused_by_pid(data_dir: Path) 
     supervisor.kill()
     supervisor.wait()
     DataFolder(data_dir).close()
+
+
+def test_what_a_dead_playhead_forked_does_not_hold_its_folder(data_dir: Path) -> None:
+    forker = subprocess.Popen(
+        [sys.executable, "-c", FORKER, str(data_dir)], stdout=subprocess.PIPE, text=True
+    )
+    assert forker.stdout is not None
+    with forker.stdout as said:
+        forked_pid = int(said.readline())
+    forker.kill()
+    forker.wait()
+    DataFolder(data_dir).close()
+    os.kill(forked_pid, signal.SIGKILL)
+
+
+def test_servers_are_started_from_the_main_thread_only(folder: DataFolder) -> None:
+    """They end with the thread that started them."""
+    with ThreadPoolExecutor() as threads, pytest.raises(RuntimeError, match="from the main thread"):
+        threads.submit(EmbeddedValkey(folder).start).result()
 
 
 def test_the_same_folder_by_another_path_is_the_same_folder(folder: DataFolder, tmp_path: Path) -> None:
