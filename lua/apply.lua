@@ -10,7 +10,7 @@
 --       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
 --       7 idempotency window, us         8 events that may wait in this stream at most
 --       9 and on: places, from 0, of the pairs whose state is wanted
--- REPLY {outcomes, pair record, verified cells, pair record, verified cells, ...} for each pair wanted
+-- REPLY {outcomes, pair record, pair record, ...}: one for each pair wanted
 --       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
 --       "!" and the implausible ms if there are any.
 -- ERROR BACKLOG the stream is full; nothing was changed
@@ -96,6 +96,7 @@ local function apply_event(run, offset, constants)
   add_totals(user.counters, watch_ms, effective, fresh_cells)
   add_totals(movie.counters, watch_ms, effective, fresh_cells)
   add_totals(pair.counters, watch_ms, effective, fresh_cells)
+  pair.has_fresh_cells = pair.has_fresh_cells or fresh_cells > 0
   pair.counters.implausible_ms = pair.counters.implausible_ms + excess_ms
   move_pair(pair.counters, kind, at_ms, from_ms, claimed_ms, time_us)
   state.credited_ms = state.credited_ms + watch_ms
@@ -116,6 +117,18 @@ local function answered_before(call_key, token)
   return said == token and outcomes or nil
 end
 
+-- Brings `verified_cells` up to date, once a pair: from the byte on in which it ended.
+local function follow_coverage(run)
+  for _, pair in ipairs(run.pairs) do
+    if pair.has_fresh_cells then
+      local from = math.floor(pair.counters.verified_cells / 8)
+      local hole = redis.call('BITPOS', pair.coverage_key, 0, from)
+      -- Past the end of the bitmap there is no 0 to be found from a byte that does not exist.
+      if hole >= 0 then pair.counters.verified_cells = hole end
+    end
+  end
+end
+
 local function is_full(log_key, events, constants)
   local counts = redis.call('HMGET', log_key, 'appended', 'persisted')
   return tonumber(counts[1] or 0) - tonumber(counts[2] or 0) + events > constants.backlog_events_max
@@ -127,10 +140,8 @@ local function reply_with_states(run, outcomes, args)
   local reply = { outcomes }
   for i = WANTED, #args do
     local pair = run.pairs[tonumber(args[i]) + 1]
-    local record = pair.counters and pack_pair(pair.counters)
+    reply[#reply + 1] = pair.counters and pack_pair(pair.counters)
       or redis.call('HGET', run.users[pair.user].key, pair_field(run.movies[pair.movie].slug))
-    local n = #reply
-    reply[n + 1], reply[n + 2] = record, redis.call('BITPOS', pair.coverage_key, 0)
   end
   return reply
 end
@@ -158,6 +169,7 @@ local function apply(keys, args)
   end
   local said = table.concat(outcomes, ',')
   if counted > 0 then
+    follow_coverage(run)
     save_counters(run)
     local appended = redis.call('HINCRBY', log_key, 'appended', counted)
     redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', said, 'appended', appended)

@@ -1,7 +1,7 @@
 -- The records in which counters are kept. Each has its twin in service/counters/records.py.
 
 local TOTALS = '>I8I8I8I8I8I8'        -- watch_ms effective_ms unique_cells events movies ids_swept_us
-local PAIR = '>I8I8I8I8I8I4I4I8'      -- watch_ms effective_ms unique_cells events implausible_ms furthest_ms latest_ms latest_us (0: none)
+local PAIR = '>I8I8I8I8I8I4I4I4I8'    -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none)
 local SESSION = '>I4I8I8I1I2I8I8I8'   -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
 local SESSION_BYTES = 47
 local MOVIE = '>I8I8I8I8I8'           -- watch_ms effective_ms unique_cells viewers events
@@ -26,18 +26,18 @@ end
 local function unpack_pair(record)
   local pair = {}
   if record then
-    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms, pair.furthest_ms,
-      pair.latest_ms, pair.latest_us = struct.unpack(PAIR, record)
+    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
+      pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us = struct.unpack(PAIR, record)
   else
-    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms, pair.furthest_ms,
-      pair.latest_ms, pair.latest_us = 0, 0, 0, 0, 0, 0, 0, 0
+    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
+      pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us = 0, 0, 0, 0, 0, 0, 0, 0, 0
   end
   return pair
 end
 
 local function pack_pair(pair)
   return struct.pack(PAIR, pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
-    pair.furthest_ms, pair.latest_ms, pair.latest_us)
+    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us)
 end
 
 local function unpack_session(record)

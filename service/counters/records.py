@@ -6,7 +6,7 @@ from struct import Struct
 from typing import NamedTuple, Self
 
 _TOTALS = Struct(">6Q")
-_PAIR = Struct(">5QIIQ")
+_PAIR = Struct(">5QIIIQ")
 _SESSION = Struct(">IQQBHQQQ")
 _MOVIE = Struct(">5Q")
 
@@ -32,6 +32,7 @@ class PairRecord(NamedTuple):
     unique_cells: int
     events: int
     implausible_ms: int
+    verified_cells: int
     furthest_ms: int
     latest_ms: int
     latest_us: int

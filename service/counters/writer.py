@@ -36,20 +36,13 @@ REPEAT_PAUSE_SECONDS_MAX = 0.5
 DUPLICATE = b"D"
 
 
-class PairState(NamedTuple):
-    """A pair after an event: its record and how many cells it is covered from the start."""
-
-    record: PairRecord
-    verified_cells: int
-
-
 @dataclass(slots=True)
 class Share:
     """What one request has for one partition: some events, and who waits for their outcomes."""
 
     events: Sequence[Event]
     wants_state: bool
-    answer: asyncio.Future[tuple[list[bytes], PairState | None]]
+    answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ class Writer:
             duplicates += answer[0].count(DUPLICATE)
         return duplicates
 
-    async def apply_one(self, event: Event) -> tuple[bool, PairState]:
+    async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
         self._make_room(1)
         partition = partition_of(event.user, self._partitions)
@@ -135,7 +128,7 @@ class Writer:
 
     def _enqueue(
         self, partition: int, events: Sequence[Event], *, wants_state: bool
-    ) -> asyncio.Future[tuple[list[bytes], PairState | None]]:
+    ) -> asyncio.Future[tuple[list[bytes], PairRecord | None]]:
         share = Share(events, wants_state, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(partition, deque()).append(share)
         self._waiting_events += len(events)
@@ -178,7 +171,7 @@ class Writer:
             if not share.answer.done():
                 share.answer.set_exception(reason)
 
-    async def _call(self, taken: dict[int, list[Share]]) -> list[list[bytes | int] | Exception]:
+    async def _call(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
         """One round trip for all partitions; repeated while Redis cannot be reached, as long as requests may wait."""
         self._calls += 1
         packed = [_pack(partition, shares) for partition, shares in taken.items()]
@@ -220,20 +213,15 @@ def _pack(partition: int, shares: list[Share]) -> _Packed:
     return _Packed(partition, run, keys.of_names(partition, names), wanted)
 
 
-def _distribute(shares: list[Share], reply: list[bytes | int]) -> None:
-    said = reply[0]
-    assert isinstance(said, bytes)
-    outcomes = said.split(b",")
+def _distribute(shares: list[Share], reply: list[bytes]) -> None:
+    outcomes = reply[0].split(b",")
     start, state_at = 0, 1
     for share in shares:
         end = start + len(share.events)
         state = None
         if share.wants_state:
-            record, verified = reply[state_at : state_at + 2]
-            assert isinstance(record, bytes)
-            assert isinstance(verified, int)
-            state = PairState(PairRecord.unpack(record), verified)
-            state_at += 2
+            state = PairRecord.unpack(reply[state_at])
+            state_at += 1
         if not share.answer.done():
             share.answer.set_result((outcomes[start:end], state))
         start = end

@@ -56,11 +56,11 @@ def book_of_model(model: Model, since_us: int) -> Book:
             pair_name: (
                 *_totals(pair.totals),
                 pair.implausible_ms,
+                pair.verified_cells,
                 pair.furthest_ms,
                 pair.latest_ms,
                 pair.latest_us,
                 frozenset(pair.seen),
-                pair.verified_cells,
             )
             for pair_name, pair in model.pairs.items()
         },
@@ -142,15 +142,13 @@ async def _pair(
 ) -> tuple[object, ...]:
     pair = PairRecord.unpack(record)
     seen = {place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1}
-    verified = await redis.bitpos(keys.coverage(partition, *names), 0)
     score = await redis.zscore(keys.recent(partition, names[0]), names[1])
     assert score == pair.latest_us
     return (
-        *pair[:6],
+        *pair[:7],
         pair.latest_ms if pair.latest_us else None,
         pair.latest_us or None,
         frozenset(seen),
-        verified,
     )
 
 
