@@ -1,7 +1,8 @@
 -- Applies a run of events to all of their counters and appends it to the partition's stream: one atomic step.
 --
 -- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
---       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it
+--       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
+--                          `last`: the id of the last entry, known even when all are trimmed
 --       3 call     string  what the writer's last call answered, for when that answer was lost
 --       then for each user of the run, in its order: user hash, recent sorted set, ids sorted set
 --       then for each movie: its share of this partition, string
@@ -129,9 +130,11 @@ local function follow_coverage(run)
   end
 end
 
-local function is_full(log_key, events, constants)
-  local counts = redis.call('HMGET', log_key, 'appended', 'persisted')
-  return tonumber(counts[1] or 0) - tonumber(counts[2] or 0) + events > constants.backlog_events_max
+-- Appends the run to the stream. `appended` is what the log said before.
+local function append(run, stream_key, log_key, appended, counted, outcomes)
+  local total = string.format('%.0f', appended + counted)
+  local id = redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', outcomes, 'appended', total)
+  redis.call('HSET', log_key, 'appended', total, 'last', id)
 end
 
 local WANTED = 9
@@ -156,7 +159,9 @@ local function apply(keys, args)
     local outcomes = answered_before(call_key, token)
     if outcomes then return reply_with_states(run, outcomes, args) end
   end
-  if is_full(log_key, run.events, constants) then
+  local log = redis.call('HMGET', log_key, 'appended', 'persisted')
+  local appended = tonumber(log[1] or 0)
+  if appended - tonumber(log[2] or 0) + run.events > constants.backlog_events_max then
     return redis.error_reply('BACKLOG the stream of this partition is full')
   end
 
@@ -171,8 +176,7 @@ local function apply(keys, args)
   if counted > 0 then
     follow_coverage(run)
     save_counters(run)
-    local appended = redis.call('HINCRBY', log_key, 'appended', counted)
-    redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', said, 'appended', appended)
+    append(run, stream_key, log_key, appended, counted, said)
     redis.call('SET', call_key, token .. ' ' .. said, 'PX', CALL_REMEMBERED_MS)
   end
   return reply_with_states(run, said, args)

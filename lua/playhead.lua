@@ -18,4 +18,5 @@
 -- @include state.lua
 -- @include read_pair.lua
 -- @include read_recent.lua
+-- @include backlog.lua
 -- @include trim.lua

@@ -83,7 +83,7 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
     reply = await scripts.call_one(
         redis,
         "state",
-        [keys.stream(partition), *keys.of_names(partition, names)],
+        [keys.log(partition), *keys.of_names(partition, names)],
         [packing.pack_names(names)],
     )
     _, user_records, movie_records, pair_records, coverages, session_records = reply

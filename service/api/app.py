@@ -1,0 +1,75 @@
+"""The web application of one HTTP process: its composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from service.api.context import READER, REDIS, SETTINGS, WRITER
+from service.api.routes import add_routes
+from service.counters.connection import broken_promises, connect, verify
+from service.counters.reader import Reader
+from service.counters.writer import Bounds, Writer
+from service.rules.constants import Constants
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from service.settings import Settings
+
+_log = structlog.get_logger()
+
+HEADER_BYTES_MAX = 16 * 1024
+"""A path may hold a user and a slug of 256 and 512 characters, each up to 12 bytes when escaped."""
+
+
+def create_app(settings: Settings, redis_url: str) -> web.Application:
+    """The application. It verifies its Redis when it starts, and answers all that it took before it ends."""
+    app = web.Application()
+    app[SETTINGS] = settings
+
+    async def counters(app: web.Application) -> AsyncIterator[None]:
+        redis = connect(redis_url, settings.redis_timeout_seconds)
+        await verify(redis, settings.partitions)
+        for sentence in await broken_promises(redis):
+            _log.warning("less_durable", detail=sentence)
+        writer = Writer(redis, settings.partitions, constants_of(settings), bounds_of(settings))
+        app[REDIS], app[WRITER], app[READER] = redis, writer, Reader(redis, settings.partitions)
+        applying = asyncio.create_task(writer.run(), name="writer")
+        yield
+        writer.close()
+        await applying
+        await redis.aclose()
+
+    app.cleanup_ctx.append(counters)
+    add_routes(app)
+    return app
+
+
+def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
+    """The application, ready to be bound to sockets."""
+    return web.AppRunner(
+        create_app(settings, redis_url),
+        access_log=None,
+        auto_decompress=False,  # `service.api.body` does it within bounds
+        max_line_size=HEADER_BYTES_MAX,
+        max_field_size=HEADER_BYTES_MAX,
+        shutdown_timeout=settings.shutdown_seconds,
+        keepalive_timeout=75.0,
+    )
+
+
+def constants_of(settings: Settings) -> Constants:
+    return Constants(
+        heartbeat_interval_ms=settings.heartbeat_interval_seconds * 1000,
+        heartbeat_gap_ms=settings.heartbeat_gap_seconds * 1000,
+        implausible_tolerance_ms=settings.implausible_tolerance_seconds * 1000,
+        idempotency_window_us=settings.idempotency_window_seconds * 1_000_000,
+    )
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    return Bounds(settings.queue_events_max, settings.backlog_events_max, settings.redis_timeout_seconds)

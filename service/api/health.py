@@ -1,0 +1,64 @@
+"""Whether playhead lives, whether it can accept events durably, and its metrics."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from service import clock, metrics
+from service.api.context import REDIS, SETTINGS, WRITER
+from service.api.problems import answering, problem
+from service.counters.backlog import read_backlog
+from service.counters.connection import broken_promises
+from service.errors import Unavailable
+
+
+@answering
+async def get_health(_request: web.Request) -> web.StreamResponse:
+    return web.json_response({"alive": True})
+
+
+@answering
+async def get_ready(request: web.Request) -> web.StreamResponse:
+    """200 when an event would be accepted now, 503 and why when not; either way, what is promised less than it should."""
+    settings, redis = request.app[SETTINGS], request.app[REDIS]
+    try:
+        backlog = await read_backlog(redis, settings.partitions)
+        promises = await broken_promises(redis)
+    except Unavailable as error:
+        return problem(503, "redis_unavailable", str(error), {"Retry-After": "2"}, ready=False)
+    waiting = request.app[WRITER].waiting_events
+    document: dict[str, object] = {
+        "ready": True,
+        "durable": not promises,
+        "warnings": promises,
+        "queue_events": waiting,
+        "backlog_events": backlog.events,
+        "backlog_age_seconds": round(backlog.age_seconds(clock.now_us()), 3),
+    }
+    if backlog.events >= settings.backlog_events_max:
+        detail = f"{backlog.events} events wait for Postgres, as many as may (PLAYHEAD_BACKLOG_EVENTS_MAX)"
+        return problem(503, "backlog_full", detail, {"Retry-After": "5"}, **document | {"ready": False})
+    if waiting >= settings.queue_events_max:
+        detail = f"{waiting} events wait for Redis, as many as may (PLAYHEAD_QUEUE_EVENTS_MAX)"
+        return problem(503, "queue_full", detail, {"Retry-After": "1"}, **document | {"ready": False})
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+@answering
+async def get_metrics(request: web.Request) -> web.StreamResponse:
+    """All metrics; those of Redis are left out while it does not answer, and `playhead_redis_up` says so."""
+    settings = request.app[SETTINGS]
+    live: dict[str, tuple[str, float]] = {}
+    try:
+        backlog = await read_backlog(request.app[REDIS], settings.partitions)
+        live["playhead_backlog_events"] = ("Events in Redis that wait for Postgres.", backlog.events)
+        live["playhead_backlog_age_seconds"] = (
+            "Age of the oldest acknowledged event that Postgres does not have yet.",
+            backlog.age_seconds(clock.now_us()),
+        )
+        live["playhead_redis_up"] = ("Whether Redis answers.", 1)
+    except Unavailable:
+        live["playhead_redis_up"] = ("Whether Redis answers.", 0)
+    metrics.QUEUE_EVENTS.set(request.app[WRITER].waiting_events)
+    return web.Response(body=metrics.text(live), headers={"Content-Type": metrics.CONTENT_TYPE})

@@ -1,0 +1,154 @@
+"""POST of events: one, many, or a stream of lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp import web
+
+from service import clock, metrics
+from service.api import shapes
+from service.api.body import pieces, read_whole
+from service.api.context import SETTINGS, WRITER
+from service.api.problems import answering, problem, unavailable
+from service.errors import BadRequest, Unavailable
+from service.events.decode import decode_body, decode_lines
+from service.events.event import Event
+from service.events.rejection import Rejection
+from service.limits import EVENT_BYTES_MAX, RUN_EVENTS_MAX, STREAM_REJECTIONS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from service.counters.writer import Writer
+
+NDJSON = frozenset(("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"))
+"""Content types read line by line. Every other one is read as JSON: beacons say text/plain, curl says form data."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a request's events: each is in exactly one of the three."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": [rejection.as_json() for rejection in self.rejected],
+        }
+
+    async def add(self, decoded: list[Event | Rejection], writer: Writer) -> None:
+        """Apply the events among these and count what became of each."""
+        events = [item for item in decoded if isinstance(item, Event)]
+        if len(events) < len(decoded):
+            refused = [item for item in decoded if isinstance(item, Rejection)]
+            for rejection in refused:
+                metrics.REJECTIONS.labels(rejection.reason).inc()
+            self.rejected += refused
+        if events:
+            duplicates = await writer.apply(events)
+            self.duplicates += duplicates
+            self.accepted += len(events) - duplicates
+            metrics.ACCEPTED.inc(len(events) - duplicates)
+            metrics.DUPLICATES.inc(duplicates)
+
+
+@answering
+async def post_events(request: web.Request) -> web.StreamResponse:
+    if request.content_type in NDJSON:
+        return await _post_lines(request)
+    body = await read_whole(request, request.app[SETTINGS].body_timeout_seconds)
+    decoded, is_single = decode_body(body, clock.now_us())
+    if is_single and isinstance(decoded[0], Event):
+        return await _post_one(decoded[0], request.app[WRITER])
+    tally = Tally()
+    await tally.add(decoded, request.app[WRITER])
+    return _answer(tally)
+
+
+async def _post_one(event: Event, writer: Writer) -> web.Response:
+    is_duplicate, record = await writer.apply_one(event)
+    (metrics.DUPLICATES if is_duplicate else metrics.ACCEPTED).inc()
+    document = {
+        "accepted": 0 if is_duplicate else 1,
+        "duplicates": 1 if is_duplicate else 0,
+        "rejected": [],
+        "state": shapes.pair(event.user, event.slug, record),
+    }
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+def _answer(tally: Tally) -> web.Response:
+    if tally.rejected and not tally.accepted and not tally.duplicates:
+        first = tally.rejected[0]
+        detail = f"no event was accepted; the first one: {first.detail}"
+        return problem(422, first.reason, detail, **tally.as_json())
+    return web.Response(body=orjson.dumps(tally.as_json()), content_type="application/json")
+
+
+async def _post_lines(request: web.Request) -> web.Response:
+    """Lines are applied as they arrive, some at a time; the client is read no faster than they are applied.
+
+    When it ends early, the answer still says what became of the events until then.
+    """
+    writer, tally, index = request.app[WRITER], Tally(), 0
+    try:
+        async for lines in _lines(request):
+            for start in range(0, len(lines), RUN_EVENTS_MAX):
+                batch = lines[start : start + RUN_EVENTS_MAX]
+                await tally.add(_decode(batch, index), writer)
+                index += len(batch)
+                if len(tally.rejected) > STREAM_REJECTIONS_MAX:
+                    raise BadRequest(413, "too_many_rejections", "so many lines were refused that the rest was not read")
+    except BadRequest as error:
+        detail = f"{error}; events from index {index} on were not read"
+        return problem(error.status, error.reason, detail, **tally.as_json())
+    except Unavailable as error:
+        stopped = type(error)(f"{error}; send the events from index {index} on again")
+        return unavailable(stopped, **tally.as_json())
+    return _answer(tally)
+
+
+def _decode(lines: list[bytes], first_index: int) -> list[Event | Rejection]:
+    received_us = clock.now_us()
+    if all(len(line) <= EVENT_BYTES_MAX for line in lines):
+        return decode_lines(lines, first_index, received_us)
+    decoded: list[Event | Rejection] = []
+    for index, line in enumerate(lines, first_index):
+        if len(line) > EVENT_BYTES_MAX:
+            detail = f"event {index} is longer than {EVENT_BYTES_MAX} bytes, the most that a line may have"
+            decoded.append(Rejection(index, "", "too_long", detail))
+        else:
+            decoded += decode_lines([line], index, received_us)
+    return decoded
+
+
+async def _lines(request: web.Request) -> AsyncIterator[list[bytes]]:
+    """The whole lines that each piece of the body completes; blank ones are no events.
+
+    Of a line past its bound only as much is kept as shows that it is.
+    """
+    rest = b""
+    async for piece in pieces(request, request.app[SETTINGS].body_timeout_seconds):
+        *complete, tail = piece.split(b"\n")
+        if complete:
+            complete[0] = rest + complete[0]
+            rest = tail
+            if lines := _stripped(complete):
+                yield lines
+        else:
+            rest += tail
+        if len(rest) > EVENT_BYTES_MAX:
+            rest = rest[: EVENT_BYTES_MAX + 1]
+    if lines := _stripped([rest]):
+        yield lines
+
+
+def _stripped(lines: list[bytes]) -> list[bytes]:
+    return [stripped for line in lines if (stripped := line.strip())]

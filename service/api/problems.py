@@ -1,0 +1,87 @@
+"""Errors as `application/problem+json` (RFC 9457), translated in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from http import HTTPStatus
+
+import orjson
+import structlog
+from aiohttp import web
+
+from service import metrics
+from service.errors import BadRequest, NotFound, PlayheadError, Unavailable
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = structlog.get_logger()
+
+
+def problem(
+    status: int, reason: str, detail: str, headers: dict[str, str] | None = None, **members: object
+) -> web.Response:
+    """A problem document. `reason` is our short word for what was wrong; `members` are its extension members."""
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "reason": reason,
+        "detail": detail,
+        **members,
+    }
+    return web.Response(
+        body=orjson.dumps(document), status=status, headers=headers, content_type="application/problem+json"
+    )
+
+
+def answering(handler: Handler) -> Handler:
+    """A handler that answers every failure with a problem document; what nobody foresaw is logged, and is a 500."""
+
+    @wraps(handler)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except PlayheadError as error:
+            return _translated(error)
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception:
+            _log.exception("request_failed", method=request.method, path=request.path)
+            return problem(500, "internal_error", "playhead failed to answer; its log says why")
+
+    return answer
+
+
+def _translated(error: PlayheadError) -> web.Response:
+    match error:
+        case BadRequest():
+            return problem(error.status, error.reason, str(error))
+        case NotFound():
+            return problem(404, "not_found", str(error))
+        case Unavailable():
+            return unavailable(error)
+        case _:
+            return problem(500, "internal_error", str(error))
+
+
+def unavailable(error: Unavailable, **members: object) -> web.Response:
+    """503, with when to try again."""
+    metrics.UNAVAILABLE.labels(type(error).__name__).inc()
+    headers = {"Retry-After": str(error.retry_after_seconds)}
+    return problem(503, "unavailable", str(error), headers, **members)
+
+
+@answering
+async def unknown(request: web.Request) -> web.StreamResponse:
+    """What no route took: 405 where another method would do, else 404."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource.canonical != request.match_info.route.resource.canonical:  # type: ignore[union-attr]
+            _, methods = await resource.resolve(request)
+            allowed |= methods
+    if allowed:
+        listed = ", ".join(sorted(allowed))
+        detail = f"{request.method} is not taken at {request.path}, expected {listed}"
+        return problem(405, "method_not_allowed", detail, {"Allow": listed})
+    return problem(404, "not_found", f"there is nothing at {request.path}; /docs shows what there is")

@@ -1,0 +1,80 @@
+"""Reads of live counters."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import orjson
+from aiohttp import web
+
+from service.api import shapes
+from service.api.context import READER
+from service.api.problems import answering
+from service.errors import BadRequest
+from service.limits import PAGE_DEFAULT, PAGE_MAX
+
+
+@answering
+async def get_movie(request: web.Request) -> web.StreamResponse:
+    slug = request.match_info["slug"]
+    return _json(shapes.movie(slug, await request.app[READER].movie(slug)))
+
+
+@answering
+async def get_user(request: web.Request) -> web.StreamResponse:
+    user = request.match_info["user"]
+    return _json(shapes.user(user, await request.app[READER].user(user)))
+
+
+@answering
+async def get_pair(request: web.Request) -> web.StreamResponse:
+    user, slug = request.match_info["user"], request.match_info["slug"]
+    record, bitmap = await request.app[READER].pair(user, slug)
+    return _json(shapes.pair_with_coverage(user, slug, record, bitmap))
+
+
+@answering
+async def get_user_movies(request: web.Request) -> web.StreamResponse:
+    """A page of "continue watching". One more pair is read than shown, to know whether another page follows."""
+    user = request.match_info["user"]
+    limit, after = _limit(request), _cursor(request)
+    found = await request.app[READER].recent_pairs(user, limit + 1, after)
+    shown = found[:limit]
+    following = None
+    if len(found) > limit:
+        following = _spell_cursor(shown[-1].record.latest_us, shown[-1].slug)
+    return _json(
+        {"items": [shapes.pair(user, pair.slug, pair.record) for pair in shown], "next_cursor": following}
+    )
+
+
+def _json(document: dict[str, object]) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+def _limit(request: web.Request) -> int:
+    given = request.query.get("limit")
+    if given is None:
+        return PAGE_DEFAULT
+    if not (given.isascii() and given.isdigit() and len(given) <= 9 and 1 <= int(given) <= PAGE_MAX):
+        raise BadRequest(
+            400, "bad_limit", f"limit: got {given[:40]!r}, expected a whole number from 1 to {PAGE_MAX}"
+        )
+    return int(given)
+
+
+def _cursor(request: web.Request) -> tuple[int, str] | None:
+    given = request.query.get("cursor")
+    if given is None:
+        return None
+    try:
+        time_us, slug = urlsafe_b64decode(given.encode()).decode().split(":", 1)
+        return int(time_us), slug
+    except ValueError:
+        raise BadRequest(
+            400, "bad_cursor", f"cursor: got {given[:40]!r}, expected the next_cursor of the page before"
+        ) from None
+
+
+def _spell_cursor(time_us: int, slug: str) -> str:
+    return urlsafe_b64encode(f"{time_us}:{slug}".encode()).decode()

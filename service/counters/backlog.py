@@ -1,0 +1,37 @@
+"""What Redis holds that Postgres does not have yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from service.counters import keys, scripts
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+class Backlog(NamedTuple):
+    """`oldest_ms` is when the oldest waiting entry was appended, by Redis' clock; None when nothing waits."""
+
+    events: int
+    oldest_ms: int | None
+
+    def age_seconds(self, now_us: int) -> float:
+        return 0.0 if self.oldest_ms is None else max(0.0, now_us / 1_000_000 - self.oldest_ms / 1000)
+
+
+async def read_backlog(redis: Redis, partitions: int) -> Backlog:
+    """Of all partitions together. Raises RedisUnavailable."""
+    replies = await scripts.call(
+        redis,
+        [("backlog", [keys.stream(partition), keys.log(partition)], []) for partition in range(partitions)],
+    )
+    events, oldest = 0, []
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+        waiting, first = reply
+        events += waiting
+        if first:
+            oldest.append(int(first.split(b"-")[0]))
+    return Backlog(events, min(oldest, default=None))

@@ -1,0 +1,59 @@
+"""Every metric, registered in one place.
+
+With several processes prometheus_client keeps them in the folder that PROMETHEUS_MULTIPROC_DIR names, which
+`playhead serve` sets; `text` adds them up. What only the servers know (the backlog, its age) is asked when it is scraped.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REGISTRY = CollectorRegistry()
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+_EVENTS = Counter("playhead_events", "Events by what became of them.", ["outcome"], registry=REGISTRY)
+ACCEPTED = _EVENTS.labels("accepted")
+DUPLICATES = _EVENTS.labels("duplicate")
+REJECTIONS = Counter("playhead_rejections", "Rejected events by reason.", ["reason"], registry=REGISTRY)
+UNAVAILABLE = Counter("playhead_unavailable", "Requests answered 503, by cause.", ["cause"], registry=REGISTRY)
+CALL_SECONDS = Histogram(
+    "playhead_call_seconds", "Round trips that apply events.", registry=REGISTRY, buckets=_SECONDS
+)
+CALL_EVENTS = Histogram(
+    "playhead_call_events",
+    "Events that shared a round trip.",
+    registry=REGISTRY,
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
+)
+QUEUE_EVENTS = Gauge(
+    "playhead_queue_events",
+    "Events that wait for Redis in the HTTP processes.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+FLUSHED = Counter("playhead_flushed_events", "Events committed to Postgres.", registry=REGISTRY)
+FLUSH_SECONDS = Histogram(
+    "playhead_flush_seconds", "Flushes, from reading to trimming.", registry=REGISTRY, buckets=_SECONDS
+)
+FLUSH_FAILURES = Counter("playhead_flush_failures", "Flushes that failed and were tried again.", registry=REGISTRY)
+SNAPSHOTS = Counter("playhead_snapshots", "Pairs whose snapshot was committed.", registry=REGISTRY)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def text(live: dict[str, tuple[str, float]]) -> bytes:
+    """All metrics in Prometheus' text format; `live` holds name, help and value of what was just asked for."""
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        shown = generate_latest(registry)
+    else:
+        shown = generate_latest(REGISTRY)
+    asked = CollectorRegistry()
+    for name, (documentation, value) in live.items():
+        Gauge(name, documentation, registry=asked).set(value)
+    return shown + generate_latest(asked)
