@@ -1,1 +1,1 @@
-"""x"""
+"""What runs beside the HTTP processes: the flusher, the upkeep of the day partitions, and the supervisor of them all."""

@@ -1,5 +1,5 @@
--- $1: partition. The pairs with rows after its snapshot checkpoint: a range of each day's primary key.
-SELECT DISTINCT user_id, slug
+-- $1: partition. The sessions with rows after its snapshot checkpoint: a range of each day's primary key.
+SELECT DISTINCT user_id, slug, session
 FROM events
 WHERE partition = $1::smallint
     AND (entry_ms, entry_seq) > (

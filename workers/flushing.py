@@ -1,0 +1,106 @@
+"""The flusher's process: its composition root. `python -m workers.flushing`, or `playhead flush`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from service import logs, metrics, settings
+from service.counters.connection import connect, verify
+from service.db.ledger import Ledger
+from service.db.migrate import current, head
+from service.errors import CannotStart, PlayheadError
+from workers.days import PAUSE_SECONDS, Days
+from workers.flusher import Flusher
+from workers.loop import drive
+from workers.process import end_with_supervisor
+from workers.servers import database_url_of, redis_url_of
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+_log = structlog.get_logger()
+
+REDIS_TIMEOUT_SECONDS = 30.0
+"""A large read takes longer than a request may."""
+
+
+async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None:
+    """Flush until `stop` is set; then once more, until nothing is left that can be flushed."""
+    database_url = database_url_of(configured)
+    await _verify_schema(database_url)
+    ledger = await Ledger.connect(database_url)
+    redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
+    try:
+        await verify(redis, configured.partitions)
+        await _verify_partitions(ledger, configured.partitions)
+        flusher = Flusher(
+            redis,
+            ledger,
+            range(configured.partitions),
+            events_max=configured.flush_events_max,
+            snapshot_interval_seconds=configured.snapshot_interval_seconds,
+        )
+        days = Days(ledger, configured.events_keep_days)
+        await asyncio.gather(
+            drive("flusher", flusher.step, stop, configured.flush_interval_ms / 1000, metrics.FLUSH_FAILURES.inc),
+            drive("days", days.step, stop, PAUSE_SECONDS),
+        )
+        await _flush_rest(flusher, configured.shutdown_seconds)
+    finally:
+        await redis.aclose()
+        await ledger.close()
+
+
+async def _flush_rest(flusher: Flusher, seconds: float) -> None:
+    """What is left stays in Redis, so giving up here loses nothing."""
+    try:
+        async with asyncio.timeout(seconds):
+            while await flusher.step():
+                pass
+    except Exception as failed:
+        _log.warning("flush_unfinished", error=f"{type(failed).__name__}: {failed}")
+
+
+async def _verify_schema(database_url: str) -> None:
+    stands = await current(database_url)
+    if stands != head():
+        raise CannotStart(f"the database's schema is at {stands or 'nothing'}, not at {head()}: run `playhead migrate`")
+
+
+async def _verify_partitions(ledger: Ledger, partitions: int) -> None:
+    stored = await ledger.fix_setting("partitions", str(partitions))
+    if stored != str(partitions):
+        raise CannotStart(
+            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this database is spread over {stored}:"
+            f" set it to {stored}"
+        )
+
+
+async def run(configured: Settings) -> None:
+    """Flush until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await flush_until_stopped(configured, stop)
+
+
+def main() -> int:
+    try:
+        end_with_supervisor(signal.SIGTERM)
+        configured = settings.load()
+        logs.configure(configured.log_level, configured.log_format)
+        uvloop.run(run(configured))
+    except PlayheadError as error:
+        print(f"playhead: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The HTTP processes: what gunicorn runs, and how.
+
+`create` makes the application in each worker process. The functions below it are gunicorn's hooks, which it finds by name
+(`--config python:workers.serving`).
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from service import logs, settings
+from service.api.app import create_runner
+from workers.process import end_with_parent, end_with_supervisor
+from workers.servers import redis_url_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from service.settings import Settings
+
+HANGING_SECONDS = 60
+"""A worker whose event loop is stuck for so long is killed and started again."""
+
+
+async def create() -> web.AppRunner:
+    configured = settings.load()
+    logs.configure(configured.log_level, configured.log_format)
+    return create_runner(configured, redis_url_of(configured))
+
+
+def arguments(configured: Settings) -> list[str]:
+    """The command line of gunicorn, for `python -m`."""
+    host = f"[{configured.host}]" if ":" in configured.host else configured.host
+    return [
+        "gunicorn",
+        "workers.serving:create",
+        "--worker-class=aiohttp.GunicornUVLoopWebWorker",
+        f"--workers={configured.workers}",
+        f"--bind={host}:{configured.port}",
+        "--reuse-port",
+        "--no-control-socket",
+        f"--graceful-timeout={configured.shutdown_seconds:.0f}",
+        f"--timeout={HANGING_SECONDS}",
+        "--log-level=warning",
+        "--config=python:workers.serving",
+    ]
+
+
+def on_starting(_server: Any) -> None:
+    end_with_supervisor(signal.SIGTERM)
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    end_with_parent(signal.SIGTERM)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,114 @@
+"""Snapshots: the states of changed counters, read from Redis, for the flusher to commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from service.counters import keys, packing, scripts
+from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+from service.db.records import EntryId, MovieShareSnapshot, PairSnapshot, SessionSnapshot, Snapshots, UserSnapshot
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from workers.entries import Changed
+
+SESSIONS_MAX = 1000
+"""Sessions in one call, and so pairs and users: with the longest coverages it moves 22 MB."""
+
+
+class Snapshot(NamedTuple):
+    """The counters of one partition that changed, as they were at one moment.
+
+    `version` is the id of the last entry that they contain. It is committed with, or after, the rows up to there.
+    """
+
+    partition: int
+    version: EntryId
+    states: Snapshots
+
+
+async def take_snapshot(redis: Redis, partition: int, changed: set[Changed]) -> Snapshot:
+    """Take some of what changed, at most SESSIONS_MAX of it, out of the set, and read its state.
+
+    Raises RedisUnavailable.
+    """
+    taken = {changed.pop() for _ in range(min(len(changed), SESSIONS_MAX))}
+    names = packing.Names()
+    for user, slug, session in taken:
+        names.place_session(user, slug, session)
+    reply = await scripts.call_one(
+        redis, "state", [keys.log(partition), *keys.of_names(partition, names)], [packing.pack_names(names)]
+    )
+    version = EntryId.parse(reply[0])
+    return Snapshot(partition, version, _states(partition, names, version, reply[1:]))
+
+
+def _states(
+    partition: int, names: packing.Names, version: EntryId, found: list[list[bytes | None]]
+) -> Snapshots:
+    """What was found, named. A counter that is not in Redis has no state to be saved."""
+    users, slugs = list(names.users), list(names.movies)
+    pairs = [(users[user], slugs[slug]) for user, slug in names.pairs]
+    sessions = [(*pairs[pair], session) for pair, session in names.sessions]
+    user_records, movie_records, pair_records, coverages, session_records = found
+    return Snapshots(
+        users=[
+            UserSnapshot(user, partition, *UserRecord.unpack(record)[:5], version)
+            for user, record in zip(users, user_records, strict=True)
+            if record
+        ],
+        pairs=[
+            _pair(partition, name, PairRecord.unpack(record), coverage or b"", version)
+            for name, record, coverage in zip(pairs, pair_records, coverages, strict=True)
+            if record
+        ],
+        sessions=[
+            _session(partition, name, SessionRecord.unpack(record), version)
+            for name, record in zip(sessions, session_records, strict=True)
+            if record
+        ],
+        movie_shares=[
+            MovieShareSnapshot(slug, partition, *MovieRecord.unpack(record), version)
+            for slug, record in zip(slugs, movie_records, strict=True)
+            if record
+        ],
+    )
+
+
+def _pair(
+    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
+) -> PairSnapshot:
+    return PairSnapshot(
+        *name,
+        partition,
+        watch_ms=record.watch_ms,
+        effective_ms=record.effective_ms,
+        unique_cells=record.unique_cells,
+        implausible_ms=record.implausible_ms,
+        events=record.events,
+        furthest_ms=record.furthest_ms,
+        latest_ms=record.latest_ms if record.latest_us else None,
+        latest_at_us=record.latest_us or None,
+        coverage=coverage,
+        version=version,
+    )
+
+
+def _session(
+    partition: int, name: tuple[str, str, str], record: SessionRecord, version: EntryId
+) -> SessionSnapshot:
+    return SessionSnapshot(
+        *name,
+        partition,
+        position_ms=record.position_ms,
+        time_us=record.time_us or 0,
+        since_us=record.since_us,
+        playing=record.playing,
+        speed=record.speed,
+        credited_ms=record.credited_ms,
+        seq_max=record.seq_max,
+        seq_base=record.seq_base,
+        seq_window=record.seq_window,
+        version=version,
+    )

@@ -1,0 +1,217 @@
+"""`playhead serve`: starts everything in order, keeps it running, and stops it in the opposite order.
+
+Valkey and Postgres (where none are given), migration, flusher, HTTP processes. Each is tied to this process: when it is
+killed, they end too. One that dies by itself is started again, with backoff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from service.counters.connection import broken_promises, connect, verify
+from service.db.migrate import upgrade
+from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
+from service.errors import CannotStart, RedisUnavailable
+from workers import serving
+from workers.loop import backoff_seconds
+from workers.process import PythonProcess
+from workers.servers import database_url_of, redis_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from service.settings import Settings
+
+_log = structlog.get_logger()
+
+POLL_SECONDS = 0.1
+READY_SECONDS = 30.0
+STEADY_SECONDS = 30.0
+"""A child that ran for so long had started well: its failures before are forgotten."""
+
+
+class Server(Protocol):
+    """What the supervisor looks after: embedded servers and our own processes alike."""
+
+    def start(self) -> object: ...
+    def poll(self) -> str | None: ...
+
+
+@dataclass(slots=True)
+class Child:
+    name: str
+    server: Server
+    stop: Callable[[], None]
+    failures: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """One run of `playhead serve`. Call it from the main thread: children are tied to the thread that starts them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._children: list[Child] = []
+        self._stop = threading.Event()
+        self._stack = ExitStack()
+
+    def run(self, with_flusher: bool = True) -> None:
+        """Serve until SIGTERM or SIGINT. Raises CannotStart with one sentence when something cannot start."""
+        self._catch_signals()
+        refuse_taken_port(self._settings.host, self._settings.port)
+        with self._stack:
+            self._stack.callback(self._stop_children)
+            self._start_servers()
+            asyncio.run(self._prepare())
+            self._start_processes(with_flusher)
+            self._wait_ready()
+            self._watch()
+
+    def _catch_signals(self) -> None:
+        """The first signal asks for an orderly end, which has deadlines of its own; more of them change nothing."""
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self._stop.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+    def _start_servers(self) -> None:
+        settings = self._settings
+        if settings.redis_url and settings.database_url:
+            return
+        folder = self._stack.enter_context(DataFolder(settings.data_dir))
+        # Entered after the folder and so left before it: the folder is free once its servers are gone.
+        self._stack.callback(self._stop_children)
+        if not settings.redis_url:
+            valkey = EmbeddedValkey(folder)
+            self._add("valkey", valkey, valkey.stop)
+        if not settings.database_url:
+            postgres = EmbeddedPostgres(folder)
+            self._add("postgres", postgres, postgres.stop)
+
+    async def _prepare(self) -> None:
+        """What must hold before anything is served: the schema, the scripts, the number of partitions."""
+        await upgrade(database_url_of(self._settings))
+        redis = connect(redis_url_of(self._settings), self._settings.redis_timeout_seconds)
+        try:
+            await verify(redis, self._settings.partitions)
+            for sentence in await broken_promises(redis):
+                _log.warning("less_durable", detail=sentence)
+        except RedisUnavailable as failed:
+            raise CannotStart(str(failed)) from failed
+        finally:
+            await redis.aclose()
+
+    def _start_processes(self, with_flusher: bool) -> None:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="playhead-metrics-"))
+        self._stack.callback(self._stop_children)
+        variables = {"PROMETHEUS_MULTIPROC_DIR": folder}
+        seconds = self._settings.shutdown_seconds
+        if with_flusher:
+            flusher = PythonProcess("flusher", ["workers.flushing"], variables)
+            # Its last flush has a deadline of its own.
+            self._add("flusher", flusher, lambda: flusher.stop(seconds + 5))
+        http = PythonProcess("http", serving.arguments(self._settings), variables)
+        self._add("http", http, lambda: http.stop(seconds + 5))
+
+    def _add(self, name: str, server: Server, stop: Callable[[], None]) -> None:
+        if self._stop.is_set():
+            return
+        self._children.append(Child(name, server, stop))
+        server.start()
+
+    def _wait_ready(self) -> None:
+        """Until the service answers; a process that ends before has said why."""
+        deadline = time.monotonic() + READY_SECONDS
+        url = f"http://{url_host(self._settings.host)}:{self._settings.port}"
+        while not self._stop.is_set() and not _answers(f"{url}/readyz"):
+            for child in self._children:
+                if ended := child.server.poll():
+                    raise CannotStart(f"{ended} before playhead was ready; the lines above say why")
+            if time.monotonic() > deadline:
+                raise CannotStart(f"playhead did not become ready within {READY_SECONDS:.0f} seconds")
+            self._stop.wait(POLL_SECONDS)
+        if not self._stop.is_set():
+            effective = {name: _starred(name, value) for name, value in self._settings.model_dump(mode="json").items()}
+            _log.info("settings", **effective)
+            _log.info("ready", url=url, post=f"{url}/v1/events", pid=os.getpid())
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            for child in self._children:
+                self._look_after(child)
+
+    def _look_after(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.restart_at is None:
+            ended = child.server.poll()
+            if ended is None:
+                return
+            child.failures = 1 if now - child.started_at > STEADY_SECONDS else child.failures + 1
+            pause = 0.0 if child.failures == 1 else backoff_seconds(child.failures)
+            _log.warning("child_ended", child=child.name, detail=ended, restart_seconds=round(pause, 2))
+            child.restart_at = now + pause
+        if now >= child.restart_at:
+            child.restart_at, child.started_at = None, now
+            try:
+                child.server.start()
+            except CannotStart as failed:
+                _log.error("child_cannot_start", child=child.name, detail=str(failed))
+                child.restart_at = now + backoff_seconds(child.failures)
+
+    def _stop_children(self) -> None:
+        """In the opposite order of their start: HTTP first, so that nothing new comes; the servers last."""
+        while self._children:
+            child = self._children.pop()
+            _log.debug("stopping", child=child.name)
+            child.stop()
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raises CannotStart where somebody listens already: with SO_REUSEPORT two playheads would share the port silently."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as failed:
+        raise CannotStart(
+            f"cannot listen on {host} port {port}: {failed.strerror}"
+            " (PLAYHEAD_HOST and PLAYHEAD_PORT choose another place)"
+        ) from None
+
+
+def url_host(host: str) -> str:
+    """Where to reach a service that listens on `host`."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1" if host != "::" else "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own http address
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _starred(name: str, value: object) -> object:
+    """URLs hold passwords; they are not for the log."""
+    return "***" if name.endswith("_url") and value else value
