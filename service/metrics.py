@@ -1,7 +1,8 @@
 """Every metric, registered in one place.
 
 With several processes prometheus_client keeps them in the folder that PROMETHEUS_MULTIPROC_DIR names, which
-`playhead serve` sets; `text` adds them up. What only the servers know (the backlog, its age) is asked when it is scraped.
+`playhead serve` sets; `text` adds them up. What only the servers know (the backlog, its age) is asked for when it is
+scraped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ _EVENTS = Counter("playhead_events", "Events by what became of them.", ["outcome
 ACCEPTED = _EVENTS.labels("accepted")
 DUPLICATES = _EVENTS.labels("duplicate")
 REJECTIONS = Counter("playhead_rejections", "Rejected events by reason.", ["reason"], registry=REGISTRY)
-UNAVAILABLE = Counter("playhead_unavailable", "Requests answered 503, by cause.", ["cause"], registry=REGISTRY)
+UNAVAILABLE = Counter(
+    "playhead_unavailable", "Requests answered 503, by cause.", ["cause"], registry=REGISTRY
+)
 CALL_SECONDS = Histogram(
     "playhead_call_seconds", "Round trips that apply events.", registry=REGISTRY, buckets=_SECONDS
 )
@@ -39,7 +42,9 @@ FLUSHED = Counter("playhead_flushed_events", "Events committed to Postgres.", re
 FLUSH_SECONDS = Histogram(
     "playhead_flush_seconds", "Flushes, from reading to trimming.", registry=REGISTRY, buckets=_SECONDS
 )
-FLUSH_FAILURES = Counter("playhead_flush_failures", "Flushes that failed and were tried again.", registry=REGISTRY)
+FLUSH_FAILURES = Counter(
+    "playhead_flush_failures", "Flushes that failed and were tried again.", registry=REGISTRY
+)
 SNAPSHOTS = Counter("playhead_snapshots", "Pairs whose snapshot was committed.", registry=REGISTRY)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

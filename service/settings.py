@@ -70,14 +70,17 @@ class Settings(BaseSettings):
         float, Field(description="how often what changed is snapshotted", ge=0, le=3600)
     ] = 1.0
     events_keep_days: Annotated[
-        int, Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0)
+        int,
+        Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),
     ] = 0
     shutdown_seconds: Annotated[
         float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
     ] = 15.0
 
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
-    log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = "auto"
+    log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = (
+        "auto"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

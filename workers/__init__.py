@@ -1,1 +1,1 @@
-"""What runs beside the HTTP processes: the flusher, the upkeep of the day partitions, and the supervisor of them all."""
+"""What runs beside the HTTP processes: the flusher, the upkeep of the day partitions, the supervisor of them all."""

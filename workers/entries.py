@@ -41,7 +41,9 @@ async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
     return {
-        partition: [Entry(EntryId.parse(entry_id), found[b"run"], found[b"outcomes"]) for entry_id, found in reply]
+        partition: [
+            Entry(EntryId.parse(entry_id), found[b"run"], found[b"outcomes"]) for entry_id, found in reply
+        ]
         for partition, reply in zip(after, replies, strict=True)
         if reply
     }

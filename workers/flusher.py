@@ -5,8 +5,8 @@ checkpoints in one transaction, and only then trims. Killed anywhere, it begins 
 committed is still in the stream, and what was committed is never committed again, since a checkpoint moves only from
 where it was read. Two flushers at once are safe for the same reason: the slower one's commit is refused.
 
-A snapshot holds everything up to its version, so it is committed in the transaction that brings the rows up to there, or
-in a later one: never before its rows.
+A snapshot holds everything up to its version, so it is committed in the transaction that brings the rows up to
+there, or in a later one: never before its rows.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Progress:
 
 
 class Flusher:
-    """`step` is driven by `workers.loop.drive`. A failed step leaves everything as it was; `start` comes before the next."""
+    """`step` is driven by `workers.loop.drive`. A failed step leaves everything as it was."""
 
     def __init__(
         self,

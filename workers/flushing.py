@@ -48,7 +48,9 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
         )
         days = Days(ledger, configured.events_keep_days)
         await asyncio.gather(
-            drive("flusher", flusher.step, stop, configured.flush_interval_ms / 1000, metrics.FLUSH_FAILURES.inc),
+            drive(
+                "flusher", flusher.step, stop, configured.flush_interval_ms / 1000, metrics.FLUSH_FAILURES.inc
+            ),
             drive("days", days.step, stop, PAUSE_SECONDS),
         )
         await _flush_rest(flusher, configured.shutdown_seconds)
@@ -70,7 +72,9 @@ async def _flush_rest(flusher: Flusher, seconds: float) -> None:
 async def _verify_schema(database_url: str) -> None:
     stands = await current(database_url)
     if stands != head():
-        raise CannotStart(f"the database's schema is at {stands or 'nothing'}, not at {head()}: run `playhead migrate`")
+        raise CannotStart(
+            f"the database's schema is at {stands or 'nothing'}, not at {head()}: run `playhead migrate`"
+        )
 
 
 async def _verify_partitions(ledger: Ledger, partitions: int) -> None:

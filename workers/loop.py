@@ -25,7 +25,11 @@ class Step(Protocol):
 
 
 async def drive(
-    name: str, step: Step, stop: asyncio.Event, pause_seconds: float, on_failure: Callable[[], None] | None = None
+    name: str,
+    step: Step,
+    stop: asyncio.Event,
+    pause_seconds: float,
+    on_failure: Callable[[], None] | None = None,
 ) -> None:
     """Run `step` until `stop` is set; the step under way is finished first. No failure of a step ends the loop."""
     failures = 0
@@ -37,7 +41,9 @@ async def drive(
             if on_failure:
                 on_failure()
             pause = backoff_seconds(failures)
-            _log.warning("step_failed", loop=name, failures=failures, retry_seconds=round(pause, 2), error=said(failed))
+            _log.warning(
+                "step_failed", loop=name, failures=failures, retry_seconds=round(pause, 2), error=said(failed)
+            )
             await _sleep(stop, pause)
             continue
         if failures:

@@ -1,7 +1,7 @@
 """The HTTP processes: what gunicorn runs, and how.
 
-`create` makes the application in each worker process. The functions below it are gunicorn's hooks, which it finds by name
-(`--config python:workers.serving`).
+`create` makes the application in each worker process. The functions below it are gunicorn's hooks, which it finds by
+name (`--config python:workers.serving`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, packing, scripts
 from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
-from service.db.records import EntryId, MovieShareSnapshot, PairSnapshot, SessionSnapshot, Snapshots, UserSnapshot
+from service.db.records import (
+    EntryId,
+    MovieShareSnapshot,
+    PairSnapshot,
+    SessionSnapshot,
+    Snapshots,
+    UserSnapshot,
+)
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

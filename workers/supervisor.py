@@ -147,7 +147,9 @@ class Supervisor:
                 raise CannotStart(f"playhead did not become ready within {READY_SECONDS:.0f} seconds")
             self._stop.wait(POLL_SECONDS)
         if not self._stop.is_set():
-            effective = {name: _starred(name, value) for name, value in self._settings.model_dump(mode="json").items()}
+            effective = {
+                name: _starred(name, value) for name, value in self._settings.model_dump(mode="json").items()
+            }
             _log.info("settings", **effective)
             _log.info("ready", url=url, post=f"{url}/v1/events", pid=os.getpid())
 
@@ -183,7 +185,7 @@ class Supervisor:
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Raises CannotStart where somebody listens already: with SO_REUSEPORT two playheads would share the port silently."""
+    """Raises CannotStart where somebody listens already: two playheads would share the port, by SO_REUSEPORT."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:

@@ -58,7 +58,9 @@ async def _decoded(request: web.Request, silence_seconds: float) -> AsyncIterato
             async for chunk in _gunzipped(_received(request, silence_seconds)):
                 yield chunk
         case other:
-            raise BadRequest(415, "unknown_encoding", f"Content-Encoding {other[:40]!r} is not taken, gzip is")
+            raise BadRequest(
+                415, "unknown_encoding", f"Content-Encoding {other[:40]!r} is not taken, gzip is"
+            )
 
 
 async def _received(request: web.Request, silence_seconds: float) -> AsyncIterator[bytes]:

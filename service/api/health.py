@@ -20,7 +20,7 @@ async def get_health(_request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_ready(request: web.Request) -> web.StreamResponse:
-    """200 when an event would be accepted now, 503 and why when not; either way, what is promised less than it should."""
+    """200 when an event would be accepted now, else 503 and why; either way, what is promised less than it should."""
     settings, redis = request.app[SETTINGS], request.app[REDIS]
     try:
         backlog = await read_backlog(redis, settings.partitions)

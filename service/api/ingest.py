@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import web
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from service.counters.writer import Writer
 
-NDJSON = frozenset(("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"))
+NDJSON = frozenset(
+    ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+)
 """Content types read line by line. Every other one is read as JSON: beacons say text/plain, curl says form data."""
 
 
@@ -36,12 +38,18 @@ class Tally:
     duplicates: int = 0
     rejected: list[Rejection] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": [rejection.as_json() for rejection in self.rejected],
         }
+
+    def refuse_flood(self) -> None:
+        """A stream of nothing but mistakes is cut off, since every one of them is listed."""
+        if len(self.rejected) > STREAM_REJECTIONS_MAX:
+            detail = "so many lines were refused that the rest was not read"
+            raise BadRequest(413, "too_many_rejections", detail)
 
     async def add(self, decoded: list[Event | Rejection], writer: Writer) -> None:
         """Apply the events among these and count what became of each."""
@@ -75,7 +83,7 @@ async def post_events(request: web.Request) -> web.StreamResponse:
 async def _post_one(event: Event, writer: Writer) -> web.Response:
     is_duplicate, record = await writer.apply_one(event)
     (metrics.DUPLICATES if is_duplicate else metrics.ACCEPTED).inc()
-    document = {
+    document: dict[str, object] = {
         "accepted": 0 if is_duplicate else 1,
         "duplicates": 1 if is_duplicate else 0,
         "rejected": [],
@@ -104,8 +112,7 @@ async def _post_lines(request: web.Request) -> web.Response:
                 batch = lines[start : start + RUN_EVENTS_MAX]
                 await tally.add(_decode(batch, index), writer)
                 index += len(batch)
-                if len(tally.rejected) > STREAM_REJECTIONS_MAX:
-                    raise BadRequest(413, "too_many_rejections", "so many lines were refused that the rest was not read")
+                tally.refuse_flood()
     except BadRequest as error:
         detail = f"{error}; events from index {index} on were not read"
         return problem(error.status, error.reason, detail, **tally.as_json())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 import structlog
@@ -19,7 +20,7 @@ _log = structlog.get_logger()
 
 
 def problem(
-    status: int, reason: str, detail: str, headers: dict[str, str] | None = None, **members: object
+    status: int, reason: str, detail: str, /, headers: dict[str, str] | None = None, **members: Any
 ) -> web.Response:
     """A problem document. `reason` is our short word for what was wrong; `members` are its extension members."""
     document = {
@@ -65,7 +66,7 @@ def _translated(error: PlayheadError) -> web.Response:
             return problem(500, "internal_error", str(error))
 
 
-def unavailable(error: Unavailable, **members: object) -> web.Response:
+def unavailable(error: Unavailable, **members: Any) -> web.Response:
     """503, with when to try again."""
     metrics.UNAVAILABLE.labels(type(error).__name__).inc()
     headers = {"Retry-After": str(error.retry_after_seconds)}

@@ -16,7 +16,8 @@ from service.errors import PlayheadError
 
 app = App(
     name="playhead",
-    help="Real-time counters for watch events: how long a movie was watched, how long a user watched, where they stopped.\n\n"
+    help="Real-time counters for watch events: how long a movie was watched, how long a user watched,"
+    " where they stopped.\n\n"
     "Settings are environment variables that begin with PLAYHEAD_; the README lists them all.",
     version_flags=["--version"],
     help_flags=["--help", "-h"],
@@ -27,13 +28,11 @@ app.command(inspect)
 
 
 @app.command
-def serve(
-    *, flusher: Annotated[bool, Parameter(negative="--no-flusher")] = True
-) -> None:
+def serve(*, flusher: Annotated[bool, Parameter(negative="--no-flusher")] = True) -> None:
     """Serve until Ctrl-C or SIGTERM: HTTP on PLAYHEAD_PORT (8000), and the flusher to Postgres.
 
-    Starts its own Valkey and Postgres in PLAYHEAD_DATA_DIR where PLAYHEAD_REDIS_URL and PLAYHEAD_DATABASE_URL name none.
-    Brings the database's schema up to date first.
+    Starts its own Valkey and Postgres in PLAYHEAD_DATA_DIR where PLAYHEAD_REDIS_URL and PLAYHEAD_DATABASE_URL name
+    none. Brings the database's schema up to date first.
 
     Parameters
     ----------
@@ -83,7 +82,13 @@ async def migrate(
 def main() -> None:
     """Exit codes: 0 done, 1 failed for the reason printed, 2 the command was not understood, 130 interrupted."""
     try:
-        result = app(sys.argv[1:], exit_on_error=False, print_error=True, result_action="return_value", backend="asyncio")
+        result = app(
+            sys.argv[1:],
+            exit_on_error=False,
+            print_error=True,
+            result_action="return_value",
+            backend="asyncio",
+        )
     except CycloptsError:
         sys.exit(2)
     except (PlayheadError, OSError) as error:

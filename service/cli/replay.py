@@ -193,7 +193,7 @@ def batches(items: Iterable[Item], events_max: int) -> Iterator[list[Item]]:
         yield batch
 
 
-class Undelivered(PlayheadError):  # noqa: N818 - named like the rest of the tree
+class Undelivered(PlayheadError): - named like the rest of the tree
     """Events that the service did not answer for."""
 
 

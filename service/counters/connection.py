@@ -43,7 +43,9 @@ async def verify(redis: Redis, partitions: int) -> None:
         server = await redis.info("server")
         version = tuple(int(part) for part in server["redis_version"].split(".")[:2])
         if version < VERSION_MIN:
-            raise CannotStart(f"Redis {server['redis_version']} is too old, playhead needs 7.0 or later, or Valkey")
+            raise CannotStart(
+                f"Redis {server['redis_version']} is too old, playhead needs 7.0 or later, or Valkey"
+            )
         await scripts.load(redis)
         await redis.setnx(PARTITIONS_KEY, partitions)
         stored = int(await redis.get(PARTITIONS_KEY) or 0)
@@ -53,7 +55,8 @@ async def verify(redis: Redis, partitions: int) -> None:
         raise RedisUnavailable(f"Redis cannot be reached: {failed or type(failed).__name__}") from failed
     if stored != partitions:
         raise CannotStart(
-            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this Redis is spread over {stored}: set it to {stored}"
+            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this Redis is spread over {stored}:"
+            f" set it to {stored}"
         )
 
 
@@ -73,5 +76,7 @@ async def broken_promises(redis: Redis) -> list[str]:
         )
     policy = config.get("maxmemory-policy", "noeviction")
     if policy != "noeviction":
-        said.append(f"Redis may drop counters when memory is scarce (maxmemory-policy is {policy}, not noeviction)")
+        said.append(
+            f"Redis may drop counters when memory is scarce (maxmemory-policy is {policy}, not noeviction)"
+        )
     return said

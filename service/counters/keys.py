@@ -73,7 +73,7 @@ def session_field(slug: str, session: str) -> str:
 def of_names(partition: int, names: Names) -> list[str]:
     """The keys that a run's names stand for, in the order in which `lua/include/counters.lua` binds them."""
     users, movies = list(names.users), list(names.movies)
-    spelled = []
+    spelled: list[str] = []
     for name in users:
         spelled += (user(partition, name), recent(partition, name), ids(partition, name))
     spelled += [movie(partition, slug) for slug in movies]

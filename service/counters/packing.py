@@ -111,13 +111,18 @@ def _pack_event(event: Event, names: Names) -> bytes:
     if not event.segments:
         return fixed + identity + b"\0\0"
     return b"".join(
-        (fixed, identity, _SHORT.pack(len(event.segments)), *(_SEGMENT.pack(*span) for span in event.segments))
+        (
+            fixed,
+            identity,
+            _SHORT.pack(len(event.segments)),
+            *(_SEGMENT.pack(*span) for span in event.segments),
+        )
     )
 
 
 def _read_event(run: bytes, offset: int, sessions: list[tuple[str, str, str]]) -> tuple[Event, int]:
-    place, kind, timed, at_ms, from_ms, speed, duration, time_us, received_us, seq, id_bytes = _EVENT.unpack_from(
-        run, offset
+    place, kind, timed, at_ms, from_ms, speed, duration, time_us, received_us, seq, id_bytes = (
+        _EVENT.unpack_from(run, offset)
     )
     offset += _EVENT.size
     identity = run[offset : offset + id_bytes].decode() if id_bytes else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -13,6 +13,7 @@ from service.errors import NotFound, RedisUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+    from redis.asyncio.client import Pipeline
 
 
 class RecentPair(NamedTuple):
@@ -61,12 +62,12 @@ class Reader:
         return PairRecord.unpack(record), bitmap or b""
 
     async def recent_pairs(self, name: str, limit: int, after: tuple[int, str] | None) -> list[RecentPair]:
-        """Up to `limit` pairs of a user, latest first; `after` is time in us and slug of the last one of the page before.
+        """Up to `limit` pairs of a user, latest first, after the one at that time in us and of that slug.
 
         Pairs of which only `load` is known have no latest moment and come last. Raises NotFound for a user never seen.
         """
         partition = self._partition(name)
-        time_us, slug = after if after else ("", "")
+        time_us, slug = after or ("", "")
         totals, *found = await scripts.call_one(
             self._redis,
             "read_recent",
@@ -83,7 +84,7 @@ class Reader:
         return partition_of(name, self._partitions)
 
 
-async def _execute(pipeline):  # type: ignore[no-untyped-def]
+async def _execute(pipeline: Pipeline) -> list[Any]:
     try:
         return await pipeline.execute()
     except (RedisError, OSError) as failed:

@@ -57,7 +57,9 @@ class SessionRecord(NamedTuple):
 
     @classmethod
     def unpack(cls, record: bytes) -> Self:
-        position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base = _SESSION.unpack_from(record)
+        position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base = _SESSION.unpack_from(
+            record
+        )
         return cls(
             position - 1 if position else None,
             time_us or None,

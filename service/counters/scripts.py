@@ -1,8 +1,8 @@
 """The one module that runs Lua: puts the library together, loads it, and calls its functions.
 
 A function's name ends in a digest of the whole library. So two versions of playhead can share a Redis during an
-upgrade, and a call can never meet another version's code. Functions are written to the append-only file and to replicas;
-where a server has lost them all the same (FLUSHALL does not, FUNCTION FLUSH or an empty replica does), the call says so,
+upgrade, and a call can never meet another version's code. Functions are written to the append-only file and to
+replicas; where a server has lost them all the same (FUNCTION FLUSH, an empty server in its place), the call says so,
 the library is loaded and the call made again: nothing was done by the one that failed.
 """
 
@@ -14,7 +14,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ConnectionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
 from service.errors import BacklogFull, RedisUnavailable
 
@@ -92,7 +93,7 @@ async def _send(redis: Redis, calls: Sequence[Call]) -> list[Any]:
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
     for reply in replies:
-        if isinstance(reply, ConnectionError):
+        if isinstance(reply, RedisConnectionError):
             raise RedisUnavailable(f"Redis cannot answer yet: {reply}") from reply
     return replies
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+from service import metrics
 from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
@@ -59,7 +60,7 @@ class Writer:
         self._redis = redis
         self._partitions = partitions
         self._bounds = bounds
-        # Of one partition, when there are several: a movie's backlog is as large as the sum of theirs.
+        # The script sees one stream, so each has its share of the bound.
         backlog_max = max(1, bounds.backlog_events_max // partitions)
         self._constants = (
             constants.heartbeat_interval_ms,
@@ -89,10 +90,11 @@ class Writer:
         by_partition: dict[int, list[Event]] = {}
         for event in events:
             by_partition.setdefault(partition_of(event.user, self._partitions), []).append(event)
-        answers = []
-        for partition, mine in by_partition.items():
-            for start in range(0, len(mine), RUN_EVENTS_MAX):
-                answers.append(self._enqueue(partition, mine[start : start + RUN_EVENTS_MAX], wants_state=False))
+        answers = [
+            self._enqueue(partition, mine[start : start + RUN_EVENTS_MAX], wants_state=False)
+            for partition, mine in by_partition.items()
+            for start in range(0, len(mine), RUN_EVENTS_MAX)
+        ]
         settled = await asyncio.gather(*answers, return_exceptions=True)
         duplicates = 0
         for answer in settled:
@@ -172,7 +174,13 @@ class Writer:
                 share.answer.set_exception(reason)
 
     async def _call(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
-        """One round trip for all partitions; repeated while Redis cannot be reached, as long as requests may wait."""
+        """One call for all partitions, with its metrics."""
+        metrics.CALL_EVENTS.observe(sum(len(share.events) for shares in taken.values() for share in shares))
+        with metrics.CALL_SECONDS.time():
+            return await self._call_until_answered(taken)
+
+    async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
+        """One round trip; repeated while Redis cannot be reached, as long as requests may wait."""
         self._calls += 1
         packed = [_pack(partition, shares) for partition, shares in taken.items()]
         loop = asyncio.get_running_loop()

@@ -130,7 +130,9 @@ def _each(items: list[Any]) -> list[WireEvent | Rejection]:
 
 
 def _lone_surrogate(index: int) -> Rejection:
-    return Rejection(index, "", "invalid_string", f"event {index} holds a lone surrogate, which is no Unicode text")
+    return Rejection(
+        index, "", "invalid_string", f"event {index} holds a lone surrogate, which is no Unicode text"
+    )
 
 
 _REASONS = {
@@ -155,7 +157,10 @@ def _rejection(index: int, errors: list[ErrorDetails]) -> Rejection:
     reason = _REASONS.get(error["type"], "wrong_type")
     if reason == "not_an_object":
         return Rejection(
-            index, "", reason, f"event {index} is {_got(error['input'])}, expected an object with user, slug and at"
+            index,
+            "",
+            reason,
+            f"event {index} is {_got(error['input'])}, expected an object with user, slug and at",
         )
     name = str(error["loc"][0])
     field = _path(error["loc"])

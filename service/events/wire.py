@@ -14,9 +14,10 @@ from service.events.rejection import Rejection
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=limits.USER_CHARS_MAX)]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=limits.SLUG_CHARS_MAX)]
 Position = Annotated[float, Field(ge=0, le=limits.POSITION_MAX_S, allow_inf_nan=False)]
-Time = Annotated[str, StringConstraints(max_length=64)] | Annotated[
-    float, Field(ge=limits.TIME_MIN_S, le=limits.TIME_MAX_S, allow_inf_nan=False)
-]
+Time = (
+    Annotated[str, StringConstraints(max_length=64)]
+    | Annotated[float, Field(ge=limits.TIME_MIN_S, le=limits.TIME_MAX_S, allow_inf_nan=False)]
+)
 Kind = Literal["heartbeat", "segment", "play", "pause", "end", "seek", "rate", "claim", "mark", "load"]
 
 
@@ -27,7 +28,9 @@ class WireEvent(BaseModel):
 
     user: UserName = Field(description="who watches", examples=["ann"])
     slug: Slug = Field(description="what is watched", examples=["dune"])
-    at: Position = Field(description="position in the movie, in seconds, whole or fractional", examples=[4500])
+    at: Position = Field(
+        description="position in the movie, in seconds, whole or fractional", examples=[4500]
+    )
     id: Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_MAX)] | None = Field(
         None, description="idempotency key: the same id of the same user counts once within the window"
     )
@@ -39,16 +42,22 @@ class WireEvent(BaseModel):
     )
     kind: Kind = Field("heartbeat", description="what happened")
     from_: Position | None = Field(
-        None, alias="from", description="where the span or the jump began, in seconds: `segment` and `seek` only"
+        None,
+        alias="from",
+        description="where the span or the jump began, in seconds: `segment` and `seek` only",
     )
-    speed: Annotated[float, Field(ge=limits.SPEED_MIN, le=limits.SPEED_MAX, allow_inf_nan=False)] | None = Field(
-        None, description="playback speed, 1 where never said"
+    speed: Annotated[float, Field(ge=limits.SPEED_MIN, le=limits.SPEED_MAX, allow_inf_nan=False)] | None = (
+        Field(None, description="playback speed, 1 where never said")
     )
-    segments: (
-        Annotated[list[tuple[Position, Position]], Field(max_length=limits.SEGMENTS_MAX)] | None
-    ) = Field(None, description="`claim` only: all spans played in this session so far, as [from, to] in seconds")
+    segments: Annotated[list[tuple[Position, Position]], Field(max_length=limits.SEGMENTS_MAX)] | None = (
+        Field(
+            None,
+            description="`claim` only: all spans played in this session so far, as [from, to] in seconds",
+        )
+    )
     ts: Time | None = Field(
-        None, description="when it happened by the client's clock: RFC 3339 with offset, or seconds since 1970"
+        None,
+        description="when it happened by the client's clock: RFC 3339 with offset, or seconds since 1970",
     )
     sent_at: Time | None = Field(
         None, description="when it was sent by the same clock: corrects `ts` for the clock's error"
@@ -123,7 +132,10 @@ def _misfit(wire: WireEvent, index: int) -> Rejection | None:
             )
         if given is not None and wire.kind not in kinds:
             return Rejection(
-                index, field, "misplaced_field", f"{field} belongs to {' and '.join(kinds)}, not to {wire.kind}"
+                index,
+                field,
+                "misplaced_field",
+                f"{field} belongs to {' and '.join(kinds)}, not to {wire.kind}",
             )
     if wire.kind == "rate" and wire.speed is None:
         return Rejection(index, "speed", "missing_field", f"speed is missing: rate needs {EXPECTED['speed']}")
@@ -143,7 +155,9 @@ def _times(wire: WireEvent, index: int) -> tuple[int, int | None] | Rejection:
             detail = f"{field}: {given!r} is no time ({unreadable}), expected {EXPECTED[field]}"
             return Rejection(index, field, "invalid_time", detail)
         if not limits.TIME_MIN_S * 1_000_000 <= us <= limits.TIME_MAX_S * 1_000_000:
-            return Rejection(index, field, "out_of_range", f"{field}: got {given!r}, expected {EXPECTED[field]}")
+            return Rejection(
+                index, field, "out_of_range", f"{field}: got {given!r}, expected {EXPECTED[field]}"
+            )
         read.append(us)
     assert read[0] is not None
     return read[0], read[1]

@@ -128,7 +128,9 @@ class Model:
         if event.id is None or event.user not in self.users:
             return False
         received_us = self.users[event.user].ids.get(event.id)
-        return received_us is not None and event.received_us - received_us < self.constants.idempotency_window_us
+        return (
+            received_us is not None and event.received_us - received_us < self.constants.idempotency_window_us
+        )
 
     def _counters(self, event: Event) -> tuple[User, Movie, Pair]:
         user = self.users.setdefault(event.user, User())

@@ -57,17 +57,15 @@ class Session:
             return [(event.from_ms, event.at_ms)], own_speed
         if event.kind == "claim":
             return list(event.segments), own_speed
-        if self.is_late(event):
-            return [], own_speed
         speed = self.speed if event.kind == "rate" else event.speed or self.speed
         match event.kind:
+            case _ if self.is_late(event):
+                return [], speed
             case "heartbeat":
                 return [self._heartbeat(event.at_ms, constants)], speed
-            case "pause" | "end" | "rate" if self.playing and self.position_ms is not None:
-                return [(self.position_ms, event.at_ms)], speed
-            case "seek" if self.playing and self.position_ms is not None:
-                assert event.from_ms is not None
-                return [(self.position_ms, event.from_ms)], speed
+            case "pause" | "end" | "rate" | "seek" if self.playing and self.position_ms is not None:
+                until_ms = event.at_ms if event.from_ms is None else event.from_ms
+                return [(self.position_ms, until_ms)], speed
         return [], speed
 
     def _heartbeat(self, at_ms: int, constants: Constants) -> Span:

@@ -22,14 +22,24 @@ Book = dict[str, Any]
 
 
 async def apply(
-    redis: Redis, partition: int, events: list[Event], constants: Constants, token: str = "1", repeated: bool = False
+    redis: Redis,
+    partition: int,
+    events: list[Event],
+    constants: Constants,
+    token: str = "1",
+    repeated: bool = False,
 ) -> list[str]:
     """One call of the script, past the writer; gives the outcomes."""
     run, names = packing.pack(events)
     reply = await scripts.call_one(
         redis,
         "apply",
-        [keys.stream(partition), keys.log(partition), keys.call(partition, "test"), *keys.of_names(partition, names)],
+        [
+            keys.stream(partition),
+            keys.log(partition),
+            keys.call(partition, "test"),
+            *keys.of_names(partition, names),
+        ],
         [
             run,
             token,
@@ -41,7 +51,8 @@ async def apply(
             10**9,
         ],
     )
-    return reply[0].decode().split(",")
+    outcomes: bytes = reply[0]
+    return outcomes.decode().split(",")
 
 
 def book_of_model(model: Model, since_us: int) -> Book:
@@ -127,7 +138,7 @@ def _remembered(ids: Iterable[tuple[str, int]], since_us: int) -> dict[str, int]
 
 async def _user(redis: Redis, partition: int, name: str, record: bytes, since_us: int) -> tuple[object, ...]:
     user = UserRecord.unpack(record)
-    scored = await redis.zrange(keys.ids(partition, name), 0, -1, withscores=True)
+    scored: Any = await redis.zrange(keys.ids(partition, name), 0, -1, withscores=True)
     ids = ((identity.decode(), int(score)) for identity, score in scored)
     return (*user[:5], _remembered(ids, since_us))
 
@@ -141,7 +152,9 @@ async def _pair(
     redis: Redis, partition: int, names: tuple[str, str], record: bytes, coverage: bytes
 ) -> tuple[object, ...]:
     pair = PairRecord.unpack(record)
-    seen = {place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1}
+    seen = {
+        place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1
+    }
     score = await redis.zscore(keys.recent(partition, names[0]), names[1])
     assert score == pair.latest_us
     return (

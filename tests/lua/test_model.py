@@ -89,7 +89,11 @@ steps = st.lists(st.sampled_from((0, 1, 500, 1_000_000, 10_000_000, 61_000_000))
 unhurried = settings(
     max_examples=300,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 
 
@@ -117,14 +121,18 @@ def few(draw_from: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:
 
 @unhurried
 @given(events=st.lists(few(events()), min_size=2, max_size=60), steps=steps, cut=st.integers(1, 60))
-async def test_they_agree_on_one_session(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
+async def test_they_agree_on_one_session(
+    redis: Redis, events: list[Event], steps: list[int], cut: int
+) -> None:
     await agree(redis, in_order(events, steps), cut)
 
 
 @st.composite
 def viewings(draw: st.DrawFn) -> list[Event]:
     """One viewer who moves as viewers do: a heartbeat on, a jump, a gap right at its bound."""
-    kinds = st.just("heartbeat") | st.sampled_from(("heartbeat", "play", "pause", "seek", "rate", "segment", "mark"))
+    kinds = st.just("heartbeat") | st.sampled_from(
+        ("heartbeat", "play", "pause", "seek", "rate", "segment", "mark")
+    )
     step = st.sampled_from((0, 1, 5_000, 10_000, 29_999, 30_000, 30_001, -10_000))
     position_ms, viewing = 60_000, []
     for kind in draw(st.lists(kinds, min_size=2, max_size=30)):
@@ -152,7 +160,11 @@ async def test_they_agree_on_a_viewing(redis: Redis, events: list[Event], steps:
 
 
 @unhurried
-@given(seqs=st.lists(st.integers(0, 40).map(lambda step: step * 61) | st.integers(0, 2300), min_size=1, max_size=80))
+@given(
+    seqs=st.lists(
+        st.integers(0, 40).map(lambda step: step * 61) | st.integers(0, 2300), min_size=1, max_size=80
+    )
+)
 async def test_they_agree_on_what_was_seen(redis: Redis, seqs: list[int]) -> None:
     """Windows of `seq` with holes, sliding by whole and by odd bytes."""
     events = [Event("ann", "dune", "play", 0, START_US, START_US, seq=seq) for seq in seqs]
