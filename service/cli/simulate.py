@@ -23,7 +23,9 @@ from rich.table import Table
 
 from service import limits
 from service.cli.audience import WAIT_SECONDS_MEAN, audience
-from service.cli.replay import DEFAULT_URL, Delivery, Line, Tally, http_session, stop_on_signal
+from service.cli.delivery import DEFAULT_URL, Delivery, http_session, stop_on_signal
+from service.cli.lines import Line
+from service.cli.tally import Tally
 from service.clock import now_us
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class Refused:
     detail: str
 
 
-class _Unfit(Exception): - a way out of nested reading, not an error
+class _Unfit(Exception):  # a way out of nested reading
     def __init__(self, reason: str, field: str, detail: str) -> None:
         super().__init__(detail)
         self.refused = Refused(reason, field, detail)

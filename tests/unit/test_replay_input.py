@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from service.cli.replay import (
+from service.cli.lines import (
     BATCH_BYTES_MAX,
     LINE_BYTES_MAX,
     Line,
@@ -23,7 +23,7 @@ from service.cli.replay import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.cli.replay import Dialect
+    from service.cli.lines import Dialect
 
 EVENT = b'{"user": "ann", "slug": "dune", "at": 4500.000}'
 STATEMENT = orjson.dumps(
