@@ -30,7 +30,7 @@ CONFIG: Mapping[str, str] = {
     "aof-use-rdb-preamble": "yes",
     "save": "",  # the append-only file is the only copy; snapshots beside it would only cost
     "maxmemory-policy": "noeviction",  # counters are no cache
-    "hash-max-listpack-value": "128",  # bytes: small hashes stay compact with values up to this length
+    "hash-max-listpack-value": "256",  # bytes: room for a session with a whole window of `seq`
 }
 
 
