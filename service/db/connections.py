@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 
+from service.db.failures import reaching
+
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
@@ -21,15 +23,23 @@ _POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 
 
 async def open_pool(database_url: str, command_timeout_seconds: float) -> asyncpg.Pool[asyncpg.Record]:
-    """Connections on which times are whole microseconds since 1970, in and out."""
-    return await asyncpg.create_pool(
+    """Connections on which times are whole microseconds since 1970, in and out.
+
+    Raises CannotStart when there is none to be had now.
+    """
+    # None is kept for its own sake: while Postgres is away, asyncpg would try in vain behind our back, and log it.
+    pool = asyncpg.create_pool(
         database_url,
-        min_size=1,
+        min_size=0,
         max_size=_CONNECTIONS_MAX,
         timeout=_CONNECT_SECONDS,
         command_timeout=command_timeout_seconds,
         init=_count_time,
     )
+    with reaching():
+        await pool
+        async with pool.acquire():
+            return pool
 
 
 async def _count_time(connection: asyncpg.Connection[asyncpg.Record]) -> None:

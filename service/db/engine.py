@@ -6,9 +6,13 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from service.db.failures import reaching
+
+CONNECT_SECONDS = 10
+
 
 def engine(database_url: str) -> AsyncEngine:
-    """An engine that keeps no connection open.
+    """An engine that keeps no connection open. Connecting raises CannotStart, with one sentence.
 
     asyncpg itself reads `database_url`: all it knows (`postgres://`, `?host=/folder` of a unix socket,
     `?sslmode=`, several hosts, a password file) means the same here as in the ledger. SQLAlchemy's own
@@ -16,6 +20,7 @@ def engine(database_url: str) -> AsyncEngine:
     """
 
     async def connect(*_arguments: object, **_options: object) -> asyncpg.Connection:
-        return await asyncpg.connect(database_url)
+        with reaching():
+            return await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
+
+from service.errors import CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PASSING_CLASSES: Final = frozenset(
     {
@@ -33,3 +39,17 @@ def is_passing(error: BaseException) -> bool:
     ):  # a value that asyncpg cannot encode; its DataError is an InterfaceError too
         return False
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Raises CannotStart, in one sentence, for what opening a connection fails with."""
+    try:
+        yield
+    except asyncpg.ClientConfigurationError as malformed:
+        raise CannotStart(f"PLAYHEAD_DATABASE_URL cannot be used: {malformed}") from malformed
+    except asyncpg.PostgresError as refused:
+        raise CannotStart(f"Postgres refuses a connection: {refused}") from refused
+    except (OSError, ValueError, asyncpg.InterfaceError) as failed:
+        why = getattr(failed, "strerror", None) or failed or type(failed).__name__
+        raise CannotStart(f"Postgres cannot be reached: {why}") from failed
