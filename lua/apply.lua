@@ -37,15 +37,17 @@ end
 
 -- Marks the segments of a claim. Gives their total length, the highest position, and how many cells are new.
 local function mark_claim(key, blob, offset, segments)
-  local total_ms, furthest_ms, fresh_cells = 0, 0, 0
+  local total_ms, furthest_ms, ranges = 0, 0, {}
   for _ = 1, segments do
     local start_ms, end_ms
     start_ms, end_ms, offset = struct.unpack('>I4I4', blob, offset)
-    total_ms = total_ms + math.max(0, end_ms - start_ms)
     furthest_ms = math.max(furthest_ms, end_ms)
-    fresh_cells = fresh_cells + mark_span(key, start_ms, end_ms)
+    if end_ms > start_ms then
+      total_ms = total_ms + end_ms - start_ms
+      ranges[#ranges + 1] = { math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS) }
+    end
   end
-  return total_ms, furthest_ms, fresh_cells
+  return total_ms, furthest_ms, mark_ranges(key, ranges)
 end
 
 local function move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)

@@ -49,5 +49,8 @@ STREAM_REJECTIONS_MAX = 20_000
 RUN_EVENTS_MAX = 1000
 """Events in one call of the script: it holds Redis for some milliseconds, not longer."""
 
+RUN_SEGMENTS_MAX = 8000
+"""Segments of all claims in one call, for the same reason; one event may have up to SEGMENTS_MAX of them."""
+
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 """Items in one page of a list (design 3)."""

@@ -20,10 +20,10 @@ from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
 from service.errors import QueueFull, RedisUnavailable
-from service.limits import RUN_EVENTS_MAX
+from service.limits import RUN_EVENTS_MAX, RUN_SEGMENTS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -42,6 +42,7 @@ class Share:
     """What one request has for one partition: some events, and who waits for their outcomes."""
 
     events: Sequence[Event]
+    segments: int
     wants_state: bool
     answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
 
@@ -91,9 +92,9 @@ class Writer:
         for event in events:
             by_partition.setdefault(partition_of(event.user, self._partitions), []).append(event)
         answers = [
-            self._enqueue(partition, mine[start : start + RUN_EVENTS_MAX], wants_state=False)
+            self._enqueue(partition, some, wants_state=False)
             for partition, mine in by_partition.items()
-            for start in range(0, len(mine), RUN_EVENTS_MAX)
+            for some in _cut(mine)
         ]
         settled = await asyncio.gather(*answers, return_exceptions=True)
         duplicates = 0
@@ -131,7 +132,8 @@ class Writer:
     def _enqueue(
         self, partition: int, events: Sequence[Event], *, wants_state: bool
     ) -> asyncio.Future[tuple[list[bytes], PairRecord | None]]:
-        share = Share(events, wants_state, asyncio.get_running_loop().create_future())
+        segments = sum(len(event.segments) for event in events)
+        share = Share(events, segments, wants_state, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(partition, deque()).append(share)
         self._waiting_events += len(events)
         self._has_work.set()
@@ -141,11 +143,12 @@ class Writer:
         """What the next call applies: of each partition the shares that fit into one run, first come first served."""
         taken: dict[int, list[Share]] = {}
         for partition, queue in list(self._waiting.items()):
-            room = RUN_EVENTS_MAX
-            shares = []
-            while queue and len(queue[0].events) <= room:
+            events = segments = 0
+            shares: list[Share] = []
+            while queue and events + len(queue[0].events) <= RUN_EVENTS_MAX and segments <= RUN_SEGMENTS_MAX:
                 share = queue.popleft()
-                room -= len(share.events)
+                events += len(share.events)
+                segments += share.segments
                 shares.append(share)
             if not queue:
                 del self._waiting[partition]
@@ -204,6 +207,17 @@ class Writer:
         partition, run, names, wanted = packed
         spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
         return "apply", spelled, [run, self._calls, "1" if repeated else "0", *self._constants, *wanted]
+
+
+def _cut(events: list[Event]) -> Iterator[list[Event]]:
+    """These events in pieces, in order, each of which fits into one run."""
+    start = segments = 0
+    for place, event in enumerate(events):
+        segments += len(event.segments)
+        if place > start and (place - start >= RUN_EVENTS_MAX or segments > RUN_SEGMENTS_MAX):
+            yield events[start:place]
+            start, segments = place, len(event.segments)
+    yield events[start:]
 
 
 class _Packed(NamedTuple):
