@@ -35,6 +35,9 @@ _log = structlog.get_logger()
 ENTRIES_MIN, ENTRIES_MAX = 8, 4000
 """Entries read at once of one partition: from a few packs of a thousand events to many of a single one."""
 
+OTHERS_SECONDS = 5.0
+"""How often an idle flusher looks whether another one moved a checkpoint, and perhaps died before its snapshots."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -67,6 +70,7 @@ class Flusher:
         self._snapshot_interval_seconds = snapshot_interval_seconds
         self._progress: dict[int, Progress] | None = None
         self._entries_count = ENTRIES_MIN
+        self._looked_at = time.monotonic()
 
     async def step(self) -> bool:
         """One flush. Gives whether more is waiting. After any failure the next step starts from the checkpoints."""
@@ -82,6 +86,17 @@ class Flusher:
         except BaseException:
             self._progress = None
             raise
+
+    async def finish(self) -> None:
+        """Flush until nothing is left, snapshots included, whether they are due or not."""
+        self._snapshot_interval_seconds = 0.0
+        while await self.step() or self._is_behind():
+            pass
+
+    def _is_behind(self) -> bool:
+        return self._progress is None or any(
+            mine.changed or mine.snapshot for mine in self._progress.values()
+        )
 
     async def _start(self) -> dict[int, Progress]:
         """From the checkpoints on. What was committed but not trimmed is trimmed; what has no snapshot yet is noted."""
@@ -109,7 +124,7 @@ class Flusher:
             if mine.snapshot and mine.snapshot.version <= reached.get(partition, mine.cursor)
         ]
         if not rows and not ready:
-            return False
+            return await self._look_for_others(progress, started)
         await self._ledger.commit(Flush(moves, rows, _joined(ready, progress)))
         await trim(self._redis, reached)
         self._follow(progress, reached, changed, ready, started)
@@ -118,10 +133,22 @@ class Flusher:
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
         return self._adapt(found, len(rows))
 
+    async def _look_for_others(self, progress: dict[int, Progress], now: float) -> bool:
+        """What another flusher took from the streams is not found there: only its checkpoints tell of it."""
+        if now - self._looked_at < OTHERS_SECONDS:
+            return False
+        self._looked_at = now
+        checkpoints = await self._ledger.checkpoints(self._partitions)
+        if all(checkpoints[partition].entry == mine.cursor for partition, mine in progress.items()):
+            return False
+        self._progress = None
+        return True
+
     async def _take_snapshots(self, progress: dict[int, Progress], now: float) -> None:
         """Of each partition that has one due and none under way. What changes from here on is for the next one."""
         for partition, mine in progress.items():
-            if mine.snapshot is None and mine.changed and now >= mine.snapshot_due:
+            is_due = now >= mine.snapshot_due or not self._snapshot_interval_seconds
+            if mine.snapshot is None and mine.changed and is_due:
                 mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
                 mine.snapshot_upto = None if mine.changed else mine.cursor
 

@@ -63,8 +63,7 @@ async def _flush_rest(flusher: Flusher, seconds: float) -> None:
     """What is left stays in Redis, so giving up here loses nothing."""
     try:
         async with asyncio.timeout(seconds):
-            while await flusher.step():
-                pass
+            await flusher.finish()
     except Exception as failed:
         _log.warning("flush_unfinished", error=f"{type(failed).__name__}: {failed}")
 

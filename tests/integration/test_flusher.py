@@ -29,6 +29,7 @@ from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.conftest import UNSYNCED
 from tests.integration.ledgers import book_of_postgres, expected_of, is_settled
 from tests.integration.waiting import until
+from workers import flusher as flusher_module
 from workers.days import Days
 from workers.flusher import Flusher
 from workers.loop import drive
@@ -346,7 +347,10 @@ async def test_a_flusher_ended_at_any_moment_is_followed_by_another(bench: Bench
     await bench.assert_balanced()
 
 
-async def test_two_flushers_at_once_write_each_event_once(bench: Bench, database_url: str) -> None:
+async def test_two_flushers_at_once_write_each_event_once(
+    bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher_module, "OTHERS_SECONDS", 0.1)
     other_ledger = await Ledger.connect(database_url)
     both = (bench.another(events_max=100), bench.another(other_ledger, events_max=100))
     for turn in range(20):
@@ -355,6 +359,31 @@ async def test_two_flushers_at_once_write_each_event_once(bench: Bench, database
     await bench.settle(both[1])
     await bench.assert_balanced()
     await other_ledger.close()
+
+
+async def test_a_flusher_that_finishes_leaves_no_snapshot_undone(bench: Bench) -> None:
+    flusher = bench.another(snapshot_interval_seconds=3600.0)
+    await bench.send([heartbeat(1)])
+    await bench.settle(flusher)
+    await bench.send([*varied(1, 500), heartbeat(2)])
+    await flusher.finish()
+    assert await is_settled(bench.redis, bench.connection, PARTITIONS)
+    await bench.assert_balanced()
+
+
+async def test_what_a_flusher_left_without_snapshot_is_taken_up_by_one_that_runs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is left finds nothing in the streams, and no new event tells it of the other."""
+    monkeypatch.setattr(flusher_module, "OTHERS_SECONDS", 0.1)
+    idle = bench.another()
+    await idle.step()
+    await bench.send(varied(1, 100))
+    dying = bench.another(snapshot_interval_seconds=3600.0)
+    while await bench.rows() < bench.accepted:
+        await dying.step()
+    await bench.settle(idle)
+    await bench.assert_balanced()
 
 
 async def test_what_has_no_snapshot_yet_gets_it_after_a_restart(bench: Bench) -> None:
