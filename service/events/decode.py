@@ -7,10 +7,10 @@ looked at by itself, so that one bad event never spoils its batch.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import pydantic_core
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter, ValidationError
 
 from service import limits
 from service.errors import BadRequest
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from service.events.event import Event
 
 _one = WireEvent.__pydantic_validator__.validate_json
-_many = TypeAdapter(list[WireEvent]).validator.validate_json
+_many = TypeAdapter(
+    Annotated[list[WireEvent], Field(max_length=limits.EVENTS_PER_BODY_MAX), FailFast()]
+).validator.validate_json
+"""It gives up at the first wrong event: a list of millions of wrong ones must not become millions of errors."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What editors on Windows put in front of UTF-8; RFC 8259 lets readers ignore it."""
 
 _GOT_CHARS_MAX = 60
 
@@ -35,19 +41,14 @@ def decode_body(body: bytes, received_us: int) -> tuple[list[Event | Rejection],
 
     Raises BadRequest: 400 for what is not JSON, 413 for an array of too many events.
     """
-    stripped = body.lstrip(b" \t\r\n")
+    stripped = body.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r\n")
     if not stripped.startswith(b"["):
-        return [_decode_one(stripped, 0, received_us, _not_json)], True
+        return [_decode_single(stripped, received_us)], True
+    hostile = _hostile_items(stripped)
     try:
-        wires: Sequence[WireEvent | Rejection] = _many(stripped)
+        wires: Sequence[WireEvent | Rejection] = _each(hostile) if hostile else _many(stripped)
     except ValidationError as invalid:
         wires = _each(_items(stripped, invalid))
-    if len(wires) > limits.EVENTS_PER_BODY_MAX:
-        raise BadRequest(
-            413,
-            "too_many_events",
-            f"the array holds {len(wires)} events, at most {limits.EVENTS_PER_BODY_MAX} are taken at once",
-        )
     return [
         wire if isinstance(wire, Rejection) else event_of(wire, index, received_us)
         for index, wire in enumerate(wires)
@@ -56,14 +57,32 @@ def decode_body(body: bytes, received_us: int) -> tuple[list[Event | Rejection],
 
 def decode_lines(lines: list[bytes], first_index: int, received_us: int) -> list[Event | Rejection]:
     """The events of some lines of NDJSON, one a line; `first_index` is the index of the first one."""
-    if all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+    if all(
+        len(line) <= limits.EVENT_BYTES_MAX and line.startswith(b"{") and line.endswith(b"}")
+        for line in lines
+    ):
         try:
-            wires = _many(b"[" + b",".join(lines) + b"]")
+            # No string and no name holds a line break, so what two lines leave open can't close over it.
+            wires = _many(b"[" + b",\n".join(lines) + b"]")
         except ValidationError:
             wires = []
         if len(wires) == len(lines):
             return [event_of(wire, first_index + i, received_us) for i, wire in enumerate(wires)]
-    return [_decode_one(line, first_index + i, received_us, _bad_line) for i, line in enumerate(lines)]
+    return [_decode_line(line, first_index + i, received_us) for i, line in enumerate(lines)]
+
+
+def _decode_single(text: bytes, received_us: int) -> Event | Rejection:
+    if len(text) > limits.EVENT_BYTES_MAX and text.startswith(b"{"):
+        return _too_long(0)
+    return _decode_one(text, 0, received_us, _not_json)
+
+
+def _decode_line(line: bytes, index: int, received_us: int) -> Event | Rejection:
+    if len(line) > limits.EVENT_BYTES_MAX:
+        return _too_long(index)
+    if index == 0:
+        line = line.removeprefix(_BYTE_ORDER_MARK)
+    return _decode_one(line, index, received_us, _bad_line)
 
 
 def _decode_one(
@@ -72,16 +91,15 @@ def _decode_one(
     try:
         wire = _one(text)
     except ValidationError as invalid:
-        errors = invalid.errors(include_url=False)
-        if errors[0]["type"] != "json_invalid":
-            return _rejection(index, errors)
+        if (malformed := _malformed(invalid)) is None:
+            return _rejection(index, invalid.errors(include_url=False))
         if _loads(text) is not None:
-            return _lone_surrogate(index)
-        return not_json(index, errors[0]["msg"])
+            return _unreadable(index, malformed)
+        return not_json(index, malformed)
     return event_of(wire, index, received_us)
 
 
-def _not_json(_index: int, message: str) -> Rejection:
+def _not_json(_index: int, message: str) -> NoReturn:
     raise BadRequest(400, "not_json", f"the body is not JSON: {message}")
 
 
@@ -89,50 +107,100 @@ def _bad_line(index: int, message: str) -> Rejection:
     return Rejection(index, "", "not_json", f"event {index} is not JSON: {message}")
 
 
+def _malformed(invalid: ValidationError) -> str | None:
+    """What keeps the text from being read as JSON; None where it could be read, and says something wrong."""
+    if invalid.error_count() > 1:  # else there would be one; and many take long to be written down
+        return None
+    (error,) = invalid.errors(include_url=False)
+    return error["msg"].removeprefix("Invalid JSON: ") if error["type"] == "json_invalid" else None
+
+
+def _hostile_items(body: bytes) -> list[Any] | None:
+    """The items of a large array, if one of them has so many fields that complaining of each would take seconds."""
+    if len(body) <= limits.EVENT_BYTES_MAX:
+        return None
+    try:
+        items = _bounded(pydantic_core.from_json(body))
+    except ValueError:
+        return None
+    return items if any(map(_has_too_many_fields, items)) else None
+
+
+def _has_too_many_fields(item: Any) -> bool:
+    return isinstance(item, dict) and len(item) > limits.EVENT_FIELDS_MAX
+
+
 def _items(body: bytes, invalid: ValidationError) -> list[Any]:
     """The items of an array in which something was wrong, as plain JSON values."""
     first = invalid.errors(include_url=False)[0]
     if first["type"] != "json_invalid":
-        items = pydantic_core.from_json(body)
-    elif (items := _loads(body)) is None:
-        _not_json(0, first["msg"])
+        return _bounded(pydantic_core.from_json(body))
+    items = _loads(body)
+    return _not_json(0, first["msg"]) if items is None else _bounded(items)
+
+
+def _bounded(items: Any) -> list[Any]:
     assert isinstance(items, list)
+    if len(items) > limits.EVENTS_PER_BODY_MAX:
+        detail = (
+            f"the array holds {len(items)} events, at most {limits.EVENTS_PER_BODY_MAX} are taken at once"
+        )
+        raise BadRequest(413, "too_many_events", detail)
     return items
 
 
 def _loads(text: bytes) -> Any:
-    """JSON read by the rules of RFC 8259 to the letter: lone surrogates in escapes are JSON, though no Unicode.
-
-    Python's own reader takes them; None where the text is not JSON at all.
+    """JSON as Python's own reader takes it: lone surrogates in escapes, which are JSON though no Unicode, and values
+    nested deeper than ours takes. None where the text is not JSON at all.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _each(items: list[Any]) -> list[WireEvent | Rejection]:
     """Each item by itself. It is written out again, so that strict reading means what it means for a whole body."""
-    wires: list[WireEvent | Rejection] = []
-    for index, item in enumerate(items):
-        try:
-            wires.append(_one(json.dumps(item)))
-        except ValidationError as invalid:
-            errors = invalid.errors(include_url=False)
-            wires.append(
-                _lone_surrogate(index) if errors[0]["type"] == "json_invalid" else _rejection(index, errors)
-            )
-    return wires
+    return [_reread(item, index) for index, item in enumerate(items)]
 
 
-def _lone_surrogate(index: int) -> Rejection:
+def _reread(item: Any, index: int) -> WireEvent | Rejection:
+    try:
+        text = json.dumps(item)
+    except RecursionError:
+        return _too_deep(index)
+    if (
+        len(text) > limits.EVENT_BYTES_MAX
+        and len(json.dumps(item, ensure_ascii=False)) > limits.EVENT_BYTES_MAX
+    ):
+        return _too_long(index)
+    try:
+        wire: WireEvent = _one(text)
+    except ValidationError as invalid:
+        if malformed := _malformed(invalid):
+            return _unreadable(index, malformed)
+        return _rejection(index, invalid.errors(include_url=False))
+    return wire
+
+
+def _unreadable(index: int, malformed: str) -> Rejection:
+    """Of what is JSON, and yet not to be read as an event."""
+    if malformed.startswith("recursion"):
+        return _too_deep(index)
     return Rejection(
         index, "", "invalid_string", f"event {index} holds a lone surrogate, which is no Unicode text"
     )
+
+
+def _too_deep(index: int) -> Rejection:
+    return Rejection(
+        index, "", "too_deep", f"event {index} is nested too deep, expected an object with user, slug and at"
+    )
+
+
+def _too_long(index: int) -> Rejection:
+    detail = f"event {index} is longer than {limits.EVENT_BYTES_MAX} bytes, the most that an event may have"
+    return Rejection(index, "", "too_long", detail)
 
 
 _REASONS = {

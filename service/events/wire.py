@@ -49,11 +49,12 @@ class WireEvent(BaseModel):
     speed: Annotated[float, Field(ge=limits.SPEED_MIN, le=limits.SPEED_MAX, allow_inf_nan=False)] | None = (
         Field(None, description="playback speed, 1 where never said")
     )
-    segments: Annotated[list[tuple[Position, Position]], Field(max_length=limits.SEGMENTS_MAX)] | None = (
-        Field(
-            None,
-            description="`claim` only: all spans played in this session so far, as [from, to] in seconds",
-        )
+    segments: (
+        Annotated[list[tuple[Position, Position]], Field(max_length=limits.SEGMENTS_MAX, fail_fast=True)]
+        | None
+    ) = Field(
+        None,
+        description="`claim` only: all spans played in this session so far, as [from, to] in seconds",
     )
     ts: Time | None = Field(
         None,
@@ -99,7 +100,7 @@ def event_of(wire: WireEvent, index: int, received_us: int) -> Event | Rejection
                 index, field, "invalid_string", f"{field} holds the character U+0000, which cannot be stored"
             )
     time_us = received_us
-    if wire.ts is not None:
+    if wire.ts is not None or wire.sent_at is not None:
         times = _times(wire, index)
         if isinstance(times, Rejection):
             return times
@@ -142,7 +143,7 @@ def _misfit(wire: WireEvent, index: int) -> Rejection | None:
     return None
 
 
-def _times(wire: WireEvent, index: int) -> tuple[int, int | None] | Rejection:
+def _times(wire: WireEvent, index: int) -> tuple[int | None, int | None] | Rejection:
     """`ts` and `sent_at` in us, checked for range."""
     read: list[int | None] = []
     for field, given in (("ts", wire.ts), ("sent_at", wire.sent_at)):
@@ -159,5 +160,4 @@ def _times(wire: WireEvent, index: int) -> tuple[int, int | None] | Rejection:
                 index, field, "out_of_range", f"{field}: got {given!r}, expected {EXPECTED[field]}"
             )
         read.append(us)
-    assert read[0] is not None
     return read[0], read[1]
