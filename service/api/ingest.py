@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ NDJSON = frozenset(
     ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 )
 """Content types read line by line. Every other one is read as JSON: beacons say text/plain, curl says form data."""
+
+
+LARGE_BYTES_MIN = 256 * 1024
+"""Bodies from here on take some milliseconds to decode, much longer than it takes to wake a thread."""
 
 
 @dataclass(slots=True)
@@ -72,7 +77,11 @@ async def post_events(request: web.Request) -> web.StreamResponse:
     if request.content_type in NDJSON:
         return await _post_lines(request)
     body = await read_whole(request, request.app[SETTINGS].body_timeout_seconds)
-    decoded, is_single = decode_body(body, clock.now_us())
+    if len(body) > LARGE_BYTES_MIN:
+        # In a thread, so that the requests of others get their turn in between.
+        decoded, is_single = await asyncio.to_thread(decode_body, body, clock.now_us())
+    else:
+        decoded, is_single = decode_body(body, clock.now_us())
     if is_single and isinstance(decoded[0], Event):
         return await _post_one(decoded[0], request.app[WRITER])
     tally = Tally()
@@ -110,7 +119,7 @@ async def _post_lines(request: web.Request) -> web.Response:
         async for lines in _lines(request):
             for start in range(0, len(lines), RUN_EVENTS_MAX):
                 batch = lines[start : start + RUN_EVENTS_MAX]
-                await tally.add(_decode(batch, index), writer)
+                await tally.add(decode_lines(batch, index, clock.now_us()), writer)
                 index += len(batch)
                 tally.refuse_flood()
     except BadRequest as error:
@@ -120,20 +129,6 @@ async def _post_lines(request: web.Request) -> web.Response:
         stopped = type(error)(f"{error}; send the events from index {index} on again")
         return unavailable(stopped, **tally.as_json())
     return _answer(tally)
-
-
-def _decode(lines: list[bytes], first_index: int) -> list[Event | Rejection]:
-    received_us = clock.now_us()
-    if all(len(line) <= EVENT_BYTES_MAX for line in lines):
-        return decode_lines(lines, first_index, received_us)
-    decoded: list[Event | Rejection] = []
-    for index, line in enumerate(lines, first_index):
-        if len(line) > EVENT_BYTES_MAX:
-            detail = f"event {index} is longer than {EVENT_BYTES_MAX} bytes, the most that a line may have"
-            decoded.append(Rejection(index, "", "too_long", detail))
-        else:
-            decoded += decode_lines([line], index, received_us)
-    return decoded
 
 
 async def _lines(request: web.Request) -> AsyncIterator[list[bytes]]:
