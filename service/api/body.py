@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 64 * 1024
+"""What one piece holds at most after gunzip: a thousandth of what it was before, if need be."""
+
 _GZIP_WINDOW = 31  # zlib's number for "gzip, with its header"
 
 
@@ -91,6 +93,9 @@ async def _gunzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                 chunk = member.unused_data if member.eof else member.unconsumed_tail  # noqa: PLW2901
                 if piece:
                     yield piece
+                    await asyncio.sleep(
+                        0
+                    )  # many pieces may come of one chunk: the requests of others have their turn
                 elif not member.eof:
                     break
     except zlib.error as broken:

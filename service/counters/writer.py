@@ -34,6 +34,9 @@ REPEAT_PAUSE_SECONDS = 0.05
 REPEAT_PAUSE_SECONDS_MAX = 0.5
 """How long to wait before a failed call is repeated: at first, and doubled up to."""
 
+CALL_SHARE_MIN = 0.25
+"""What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
+
 DUPLICATE = b"D"
 
 
@@ -44,6 +47,7 @@ class Share:
     events: Sequence[Event]
     segments: int
     wants_state: bool
+    deadline: float
     answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
 
 
@@ -133,7 +137,9 @@ class Writer:
         self, partition: int, events: Sequence[Event], *, wants_state: bool
     ) -> asyncio.Future[tuple[list[bytes], PairRecord | None]]:
         segments = sum(len(event.segments) for event in events)
-        share = Share(events, segments, wants_state, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._bounds.timeout_seconds
+        share = Share(events, segments, wants_state, deadline, loop.create_future())
         self._waiting.setdefault(partition, deque()).append(share)
         self._waiting_events += len(events)
         self._has_work.set()
@@ -162,6 +168,7 @@ class Writer:
         except Exception as failed:  # whoever waits must hear of it, and the loop must go on
             for shares in taken.values():
                 self._fail(shares, failed)
+            self._fail_overdue()
             return
         finally:
             self._waiting_events -= sum(len(share.events) for shares in taken.values() for share in shares)
@@ -170,6 +177,17 @@ class Writer:
                 self._fail(shares, reply)
             else:
                 _distribute(shares, reply)
+
+    def _fail_overdue(self) -> None:
+        """Answer those who waited for their turn so long behind a failed call that theirs would come too late."""
+        now = asyncio.get_running_loop().time()
+        for partition, queue in list(self._waiting.items()):
+            while queue and queue[0].deadline <= now:
+                share = queue.popleft()
+                self._waiting_events -= len(share.events)
+                self._fail([share], RedisUnavailable("Redis did not answer in time; this was not counted"))
+            if not queue:
+                del self._waiting[partition]
 
     def _fail(self, shares: list[Share], reason: Exception) -> None:
         for share in shares:
@@ -187,7 +205,8 @@ class Writer:
         self._calls += 1
         packed = [_pack(partition, shares) for partition, shares in taken.items()]
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._bounds.timeout_seconds
+        first = min(share.deadline for shares in taken.values() for share in shares)
+        deadline = max(first, loop.time() + self._bounds.timeout_seconds * CALL_SHARE_MIN)
         pause, repeated = REPEAT_PAUSE_SECONDS, False
         while True:
             try:
