@@ -1,10 +1,28 @@
-"""Every call, and who answers it."""
+"""Every call: who answers it, and what its description says."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from service.api import health, ingest, problems, reads
+from service.api import docs, health, ingest, problems, reads
+from service.api.calls import AWAY, FAILED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
+from service.api.context import SETTINGS
+from service.api.openapi import DESCRIPTION, describe, get_openapi
+from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE
+from service.api.schemas import (
+    Event,
+    Health,
+    Movie,
+    NotReady,
+    Overloaded,
+    PairPage,
+    PairWithCoverage,
+    Ready,
+    User,
+)
+from service.limits import PAGE_DEFAULT, PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MAX
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -15,14 +33,198 @@ def add_routes(app: web.Application) -> None:
 
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
-    router = app.router
-    for path in ("/v1/events", "/events", "/"):
-        router.add_post(path, ingest.post_events)
-    router.add_get("/v1/movies/{slug:.+}", reads.get_movie)
-    router.add_get("/v1/users/{user}", reads.get_user)
-    router.add_get("/v1/users/{user}/movies", reads.get_user_movies)
-    router.add_get("/v1/users/{user}/movies/{slug:.+}", reads.get_pair)
-    router.add_get("/healthz", health.get_health)
-    router.add_get("/readyz", health.get_ready)
-    router.add_get("/metrics", health.get_metrics)
-    router.add_route("*", "/{tail:.*}", problems.unknown)
+    for call in CALLS:
+        if call.method == "GET":
+            app.router.add_get(call.path, call.handler)  # and HEAD
+        else:
+            app.router.add_route(call.method, call.path, call.handler)
+    app.router.add_route("*", "/{tail:.*}", problems.unknown)
+    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]))
+
+
+TAGS = {
+    "events": "What players and event generators send.",
+    "counters": "What was counted, as it is now.",
+    "operation": "For whoever runs playhead.",
+    "interface": "This description.",
+}
+
+USER = Parameter(
+    "user", "path", "who watches", {"type": "string", "minLength": 1, "maxLength": USER_CHARS_MAX}, "ann"
+)
+SLUG = Parameter(
+    "slug",
+    "path",
+    "what is watched; may hold `/`",
+    {"type": "string", "minLength": 1, "maxLength": SLUG_CHARS_MAX},
+    "dune",
+)
+LIMIT = Parameter(
+    "limit",
+    "query",
+    "how many on a page",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT},
+)
+CURSOR = Parameter("cursor", "query", "`next_cursor` of the page before", {"type": "string", "minLength": 1})
+
+POST_EVENTS = Call(
+    "POST",
+    "/v1/events",
+    ingest.post_events,
+    "post_events",
+    "events",
+    "Count events",
+    EVENT_ANSWERS,
+    bodies=EVENT_BODIES,
+    models=(Event,),
+    prose="events.md",
+)
+TOTALS = {"watch_seconds": 10, "effective_seconds": 10, "unique_seconds": 10}
+MOVIE_TOTALS = {"slug": "dune", **TOTALS, "viewers": 1, "events": 1}
+USER_TOTALS = {"user": "ann", **TOTALS, "movies": 1, "events": 1}
+
+SAME = "The same as `POST /v1/events`."
+
+CALLS = (
+    POST_EVENTS,
+    replace(POST_EVENTS, path="/events", name="post_events_at_events", prose="", description=SAME),
+    replace(POST_EVENTS, path="/", name="post_events_at_root", prose="", description=SAME),
+    Call(
+        "GET",
+        "/v1/movies/{slug:.+}",
+        reads.get_movie,
+        "get_movie",
+        "counters",
+        "How long a movie was watched",
+        (Answer(200, "The movie's totals.", (Movie,), example=MOVIE_TOTALS), NEVER_SEEN, AWAY, FAILED),
+        parameters=(SLUG,),
+    ),
+    Call(
+        "GET",
+        "/v1/users/{user}",
+        reads.get_user,
+        "get_user",
+        "counters",
+        "How long a user watched",
+        (Answer(200, "The user's totals.", (User,), example=USER_TOTALS), NEVER_SEEN, AWAY, FAILED),
+        parameters=(USER,),
+    ),
+    Call(
+        "GET",
+        "/v1/users/{user}/movies",
+        reads.get_user_movies,
+        "get_user_movies",
+        "counters",
+        "What a user watches, latest first: continue watching",
+        (
+            Answer(
+                200,
+                "A page of the user's movies; those only opened come last.",
+                (PairPage,),
+                example={"items": [STATE], "next_cursor": None},
+            ),
+            failure(
+                400,
+                "`bad_limit`, `bad_cursor`.",
+                "bad_limit",
+                f"limit: got '0', expected a whole number from 1 to {PAGE_MAX}",
+            ),
+            NEVER_SEEN,
+            AWAY,
+            FAILED,
+        ),
+        parameters=(USER, LIMIT, CURSOR),
+    ),
+    Call(
+        "GET",
+        "/v1/users/{user}/movies/{slug:.+}",
+        reads.get_pair,
+        "get_pair",
+        "counters",
+        "Where a user stopped, and which seconds they have seen",
+        (
+            Answer(
+                200,
+                "The user's counters on the movie.",
+                (PairWithCoverage,),
+                example=STATE | {"coverage": [[4490, 4500]]},
+            ),
+            NEVER_SEEN,
+            AWAY,
+            FAILED,
+        ),
+        parameters=(USER, SLUG),
+    ),
+    Call(
+        "GET",
+        "/healthz",
+        health.get_health,
+        "get_health",
+        "operation",
+        "Whether this process is alive",
+        (Answer(200, "It is.", (Health,)), FAILED),
+    ),
+    Call(
+        "GET",
+        "/readyz",
+        health.get_ready,
+        "get_ready",
+        "operation",
+        "Whether an event would be accepted durably now",
+        (
+            Answer(200, "It would; `warnings` say what is promised less than it should be.", (Ready,)),
+            failure(
+                503,
+                "`redis_unavailable`, or as many events wait as may: `queue_full`, `backlog_full`.",
+                "redis_unavailable",
+                "Redis did not answer: Connection refused",
+                NotReady,
+                Overloaded,
+                headers=LATER,
+                ready=False,
+            ),
+            FAILED,
+        ),
+    ),
+    Call(
+        "GET",
+        "/metrics",
+        health.get_metrics,
+        "get_metrics",
+        "operation",
+        "Metrics for Prometheus",
+        (Answer(200, "Prometheus' text format, of all processes together.", media_type="text/plain"), FAILED),
+    ),
+    Call(
+        "GET",
+        "/openapi.json",
+        get_openapi,
+        "get_openapi",
+        "interface",
+        "This description, as OpenAPI 3.1",
+        (
+            Answer(200, "The description.", media_type="application/json"),
+            Answer(304, "`If-None-Match` names this one."),
+            FAILED,
+        ),
+    ),
+    Call(
+        "GET",
+        "/docs",
+        docs.get_docs,
+        "get_docs",
+        "interface",
+        "This description, for people",
+        (Answer(200, "A page.", media_type="text/html"), Answer(304, "It did not change."), FAILED),
+    ),
+    Call(
+        "GET",
+        "/",
+        docs.get_welcome,
+        "get_welcome",
+        "interface",
+        "For whoever opens the bare address",
+        (Answer(302, "`/docs` is the page.", headers={"Location": "`/docs`"}), FAILED),
+    ),
+    Call("GET", "/docs/{asset:.+}", docs.get_asset, "get_asset", "interface", "", (), is_described=False),
+)

@@ -1,0 +1,114 @@
+"""What a call of the interface is, in the terms of its description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from service.api.schemas import Problem
+
+if TYPE_CHECKING:
+    from service.api.problems import Handler
+
+Json = dict[str, Any]
+Model = type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`where` is `path` or `query`; those in the path are always required, the others never."""
+
+    name: str
+    where: str
+    description: str
+    schema: Json
+    example: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One media type of a request's body. `examples` are told by a summary each."""
+
+    media_type: str
+    schema: Json
+    examples: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`models` are the shapes that it may have, and `example` has one; what is no JSON has a `media_type` only."""
+
+    status: int | str
+    description: str
+    models: tuple[Model, ...] = ()
+    media_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    example: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method at one path.
+
+    `path` is aiohttp's, with its patterns; `name` is unique, generated clients call it so; `prose` names a text in
+    `service/web` that is longer than a `description`; `models` are the shapes of bodies.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    name: str
+    tag: str
+    summary: str
+    answers: tuple[Answer, ...]
+    description: str = ""
+    prose: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    bodies: tuple[Body, ...] = ()
+    models: tuple[Model, ...] = ()
+    is_described: bool = True
+
+
+def reference(model: Model) -> Json:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def failure(
+    status: int,
+    description: str,
+    reason: str,
+    detail: str,
+    *models: Model,
+    headers: dict[str, str] | None = None,
+    **members: object,
+) -> Answer:
+    """A problem document; `reason`, `detail` and `members` are its example's."""
+    example = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "reason": reason,
+        "detail": detail,
+        **members,
+    }
+    return Answer(status, description, models or (Problem,), headers=headers or {}, example=example)
+
+
+LATER = {"Retry-After": "seconds until it is worth trying again"}
+NEVER_SEEN = failure(404, "`not_found`: never seen.", "not_found", "no event of user 'ann' was ever received")
+AWAY = failure(
+    503,
+    "`unavailable`: Redis does not answer now.",
+    "unavailable",
+    "Redis did not answer: Connection refused",
+    headers=LATER,
+)
+FAILED = Answer(
+    "default",
+    "Any other failure: 405 `method_not_allowed` where the path takes other methods, 500 `internal_error`.",
+    (Problem,),
+    headers={"Allow": "with 405: the methods that the path takes"},
+)
