@@ -132,11 +132,10 @@ def _has_too_many_fields(item: Any) -> bool:
 
 def _items(body: bytes, invalid: ValidationError) -> list[Any]:
     """The items of an array in which something was wrong, as plain JSON values."""
-    first = invalid.errors(include_url=False)[0]
-    if first["type"] != "json_invalid":
+    if (malformed := _malformed(invalid)) is None:
         return _bounded(pydantic_core.from_json(body))
     items = _loads(body)
-    return _not_json(0, first["msg"]) if items is None else _bounded(items)
+    return _not_json(0, malformed) if items is None else _bounded(items)
 
 
 def _bounded(items: Any) -> list[Any]:
