@@ -65,7 +65,7 @@ def prose(settings: Settings, name: str) -> str:
         "body_mib": limits.BODY_BYTES_MAX // 2**20,
         "stream_mib": limits.STREAM_BYTES_MAX // 2**20,
         "speed_max": f"{limits.SPEED_MAX:g}",
-        "line_kib": limits.EVENT_BYTES_MAX // 2**10,
+        "event_kib": limits.EVENT_BYTES_MAX // 2**10,
         "heartbeat_interval_seconds": settings.heartbeat_interval_seconds,
         "heartbeat_gap_seconds": settings.heartbeat_gap_seconds,
         "body_timeout_seconds": f"{settings.body_timeout_seconds:g}",
