@@ -15,7 +15,7 @@ from service.errors import Unavailable
 
 @answering
 async def get_health(_request: web.Request) -> web.StreamResponse:
-    return web.json_response({"alive": True})
+    return web.Response(body=b'{"alive":true}', content_type="application/json")
 
 
 @answering
