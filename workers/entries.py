@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from redis.exceptions import RedisError
 
@@ -19,16 +19,29 @@ if TYPE_CHECKING:
     from service.events.event import Event
 
 Row = tuple[object, ...]
-Changed = tuple[str, str, str]
-"""User, slug and session of an event: the counters that it changed."""
+Changed = dict[tuple[str, str], set[str]]
+"""The pairs (user, slug) that events changed, and of each the sessions."""
 
 _DUPLICATE = b"D"
 
 
 class Entry(NamedTuple):
+    """`appended` is how many events were ever appended to the partition, up to and with this entry."""
+
     id: EntryId
     run: bytes
     outcomes: bytes
+    appended: int
+
+    @property
+    def counted(self) -> int:
+        """Its events that counted: all but duplicates."""
+        outcomes = self.outcomes.split(b",")
+        return len(outcomes) - outcomes.count(_DUPLICATE)
+
+    @classmethod
+    def read(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
+        return cls(EntryId.parse(entry_id), fields[b"run"], fields[b"outcomes"], int(fields[b"appended"]))
 
 
 async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -> dict[int, list[Entry]]:
@@ -41,28 +54,37 @@ async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
     return {
-        partition: [
-            Entry(EntryId.parse(entry_id), found[b"run"], found[b"outcomes"]) for entry_id, found in reply
-        ]
+        partition: [Entry.read(entry_id, fields) for entry_id, fields in reply]
         for partition, reply in zip(after, replies, strict=True)
         if reply
     }
 
 
-def rows_of(partition: int, entry: Entry) -> tuple[list[Row], set[Changed]]:
-    """The rows of an entry, in the order of `service.db.records.EVENT_COLUMNS`, and what its events changed.
+def events_of(entry: Entry) -> list[tuple[int, Event, bytes]]:
+    """The events of an entry that counted, each with its place and its outcome."""
+    outcomes = entry.outcomes.split(b",")
+    return [
+        (ordinal, event, outcome)
+        for ordinal, (event, outcome) in enumerate(zip(packing.unpack(entry.run), outcomes, strict=True))
+        if outcome != _DUPLICATE
+    ]
+
+
+def rows_of(partition: int, entry: Entry, changed: Changed) -> list[Row]:
+    """The rows of an entry, in the order of `service.db.records.EVENT_COLUMNS`; adds to `changed` what they changed.
 
     Duplicates changed nothing and make no row.
     """
     rows: list[Row] = []
-    changed: set[Changed] = set()
-    for ordinal, (event, outcome) in enumerate(
-        zip(packing.unpack(entry.run), entry.outcomes.split(b","), strict=True)
-    ):
-        if outcome != _DUPLICATE:
-            rows.append(_row(partition, entry.id, ordinal, event, outcome))
-            changed.add((event.user, event.slug, event.session))
-    return rows, changed
+    for ordinal, event, outcome in events_of(entry):
+        rows.append(_row(partition, entry.id, ordinal, event, outcome))
+        changed.setdefault((event.user, event.slug), set()).add(event.session)
+    return rows
+
+
+def add_changed(changed: Changed, more: Changed) -> None:
+    for pair, sessions in more.items():
+        changed.setdefault(pair, set()).update(sessions)
 
 
 def _row(partition: int, entry_id: EntryId, ordinal: int, event: Event, outcome: bytes) -> Row:

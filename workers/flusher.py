@@ -20,7 +20,7 @@ import structlog
 from service import metrics
 from service.db.records import CheckpointMove, EntryId, Flush, Snapshots
 from service.errors import FlushConflict
-from workers.entries import Changed, Entry, Row, read_entries, rows_of, trim
+from workers.entries import Changed, Entry, Row, add_changed, read_entries, rows_of, trim
 from workers.snapshots import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Progress:
     """How far one partition has come. `snapshot` waits for the rows up to its version to be committed with it."""
 
     cursor: EntryId
-    changed: set[Changed] = field(default_factory=set)
+    changed: Changed = field(default_factory=dict)
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     snapshot_upto: EntryId | None = None
@@ -156,13 +156,13 @@ class Flusher:
         self,
         progress: dict[int, Progress],
         reached: dict[int, EntryId],
-        changed: dict[int, set[Changed]],
+        changed: dict[int, Changed],
         ready: list[Snapshot],
         now: float,
     ) -> None:
         for partition, cursor in reached.items():
             progress[partition].cursor = cursor
-            progress[partition].changed |= changed[partition]
+            add_changed(progress[partition].changed, changed[partition])
         for snapshot in ready:
             mine = progress[snapshot.partition]
             mine.snapshot = None
@@ -179,16 +179,13 @@ class Flusher:
         return full
 
 
-def _gather(found: dict[int, list[Entry]]) -> tuple[list[Row], dict[int, set[Changed]]]:
+def _gather(found: dict[int, list[Entry]]) -> tuple[list[Row], dict[int, Changed]]:
     """All rows of all entries, and what changed in each partition."""
     rows: list[Row] = []
-    changed: dict[int, set[Changed]] = {}
+    changed: dict[int, Changed] = {partition: {} for partition in found}
     for partition, entries in found.items():
-        mine = changed.setdefault(partition, set())
         for entry in entries:
-            entry_rows, entry_changed = rows_of(partition, entry)
-            rows += entry_rows
-            mine |= entry_changed
+            rows += rows_of(partition, entry, changed[partition])
     return rows, changed
 
 

@@ -35,15 +35,17 @@ class Snapshot(NamedTuple):
     states: Snapshots
 
 
-async def take_snapshot(redis: Redis, partition: int, changed: set[Changed]) -> Snapshot:
-    """Take some of what changed, at most SESSIONS_MAX of it, out of the set, and read its state.
+async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
+    """Take some of what changed, about SESSIONS_MAX sessions, out of `changed`, and read its state.
 
+    All changed sessions of a pair are taken with it: in Postgres a pair and its sessions are always of one moment.
     Raises RedisUnavailable.
     """
-    taken = {changed.pop() for _ in range(min(len(changed), SESSIONS_MAX))}
     names = packing.Names()
-    for user, slug, session in taken:
-        names.place_session(user, slug, session)
+    while changed and len(names.sessions) < SESSIONS_MAX:
+        (user, slug), sessions = changed.popitem()
+        for session in sessions:
+            names.place_session(user, slug, session)
     reply = await scripts.call_one(
         redis, "state", [keys.log(partition), *keys.of_names(partition, names)], [packing.pack_names(names)]
     )

@@ -89,10 +89,12 @@ class Ledger:
             for record in records
         }
 
-    async def changed_since_snapshot(self, partition: int) -> set[tuple[str, str, str]]:
-        """The sessions (user, slug, session) with rows after the partition's snapshot checkpoint."""
-        records = await self._pool.fetch(query("find_changed_sessions"), partition)
-        return {(record["user_id"], record["slug"], record["session"]) for record in records}
+    async def changed_since_snapshot(self, partition: int) -> dict[tuple[str, str], set[str]]:
+        """The pairs (user, slug) with rows after the partition's snapshot checkpoint, and of each the sessions."""
+        changed: dict[tuple[str, str], set[str]] = {}
+        for record in await self._pool.fetch(query("find_changed_sessions"), partition):
+            changed.setdefault((record["user_id"], record["slug"]), set()).add(record["session"])
+        return changed
 
     async def fix_setting(self, name: str, value: str) -> str:
         """The value that holds: the one stored first, by whomever."""
