@@ -38,7 +38,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
     redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
     try:
         await verify(redis, configured.partitions)
-        await _verify_partitions(ledger, configured.partitions)
+        await verify_partitions(ledger, configured.partitions)
         flusher = Flusher(
             redis,
             ledger,
@@ -76,7 +76,8 @@ async def _verify_schema(database_url: str) -> None:
         )
 
 
-async def _verify_partitions(ledger: Ledger, partitions: int) -> None:
+async def verify_partitions(ledger: Ledger, partitions: int) -> None:
+    """Make sure that the database's data is spread as the settings say. Raises CannotStart."""
     stored = await ledger.fix_setting("partitions", str(partitions))
     if stored != str(partitions):
         raise CannotStart(

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from service.counters.connection import broken_promises, connect, verify
+from service.db.ledger import Ledger
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from service.errors import CannotStart, RedisUnavailable
 from workers import serving
+from workers.flushing import verify_partitions
 from workers.loop import backoff_seconds
 from workers.process import PythonProcess
 from workers.servers import database_url_of, redis_url_of
@@ -76,7 +78,8 @@ class Supervisor:
         with self._stack:
             self._stack.callback(self._stop_children)
             self._start_servers()
-            asyncio.run(self._prepare())
+            if not self._stop.is_set():
+                asyncio.run(self._prepare())
             self._start_processes(with_flusher)
             self._wait_ready()
             self._watch()
@@ -107,6 +110,7 @@ class Supervisor:
     async def _prepare(self) -> None:
         """What must hold before anything is served: the schema, the scripts, the number of partitions."""
         await upgrade(database_url_of(self._settings))
+        await self._verify_database()
         redis = connect(redis_url_of(self._settings), self._settings.redis_timeout_seconds)
         try:
             await verify(redis, self._settings.partitions)
@@ -116,6 +120,13 @@ class Supervisor:
             raise CannotStart(str(failed)) from failed
         finally:
             await redis.aclose()
+
+    async def _verify_database(self) -> None:
+        ledger = await Ledger.connect(database_url_of(self._settings))
+        try:
+            await verify_partitions(ledger, self._settings.partitions)
+        finally:
+            await ledger.close()
 
     def _start_processes(self, with_flusher: bool) -> None:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="playhead-metrics-"))
