@@ -10,6 +10,7 @@ import orjson
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from service import settings
 from service.api.shapes import moment
@@ -17,7 +18,8 @@ from service.counters import coverage
 from service.counters.connection import connect
 from service.counters.reader import Reader
 from service.db import inspection
-from service.errors import NotFound, RedisUnavailable
+from service.db.failures import reaching
+from service.errors import CannotStart, NotFound, PlayheadError, RedisUnavailable
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ Facts = dict[str, object]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
 
 CONNECT_SECONDS = 5.0
+NOT_THERE = "not there"
 
 
 @inspect.command
@@ -89,11 +92,23 @@ async def _show(title: str, live: Any, durable: Any, as_json: bool) -> int:
     in_redis = await _ask_redis(configured, live)
     in_postgres = await _ask_postgres(configured, durable)
     sides = {"redis": in_redis, "postgres": in_postgres}
+    shown = [side for side in sides.values() if isinstance(side, dict)]
     if as_json:
         print(orjson.dumps(sides, default=_plain, option=orjson.OPT_INDENT_2).decode())
-    else:
+    elif shown:
         Console().print(_table(title, in_redis, in_postgres))
-    return 0 if any(isinstance(side, dict) for side in sides.values()) else 1
+    else:
+        raise PlayheadError(_nothing(title, in_redis, in_postgres))
+    return 0 if shown else 1
+
+
+def _nothing(title: str, in_redis: object, in_postgres: object) -> str:
+    """Why there is nothing to show, in one sentence."""
+    if in_redis == in_postgres == NOT_THERE:
+        return f"neither Redis nor Postgres knows {title}"
+    redis_says = f"Redis does not know {title}" if in_redis == NOT_THERE else in_redis
+    postgres_says = f"Postgres does not know {title}" if in_postgres == NOT_THERE else in_postgres
+    return f"{redis_says}; {postgres_says}"
 
 
 async def _ask_redis(configured: Settings, live: Any) -> Facts | str:
@@ -101,7 +116,7 @@ async def _ask_redis(configured: Settings, live: Any) -> Facts | str:
     try:
         facts: Facts = await live(Reader(redis, configured.partitions))
     except NotFound:
-        return "not there"
+        return NOT_THERE
     except RedisUnavailable as failed:
         return str(failed)
     finally:
@@ -111,28 +126,32 @@ async def _ask_redis(configured: Settings, live: Any) -> Facts | str:
 
 async def _ask_postgres(configured: Settings, durable: Any) -> Facts | str:
     try:
-        connection = await asyncpg.connect(database_url_of(configured), timeout=CONNECT_SECONDS)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as failed:
-        return f"Postgres did not answer: {failed or type(failed).__name__}"
+        with reaching():
+            connection = await asyncpg.connect(database_url_of(configured), timeout=CONNECT_SECONDS)
+    except CannotStart as failed:
+        return str(failed)
     try:
         facts: Facts | None = await durable(connection)
+    except asyncpg.UndefinedTableError:
+        return "Postgres has no schema yet: run `playhead migrate`"
     finally:
         await connection.close()
-    return "not there" if facts is None else facts
+    return NOT_THERE if facts is None else facts
 
 
 def _table(title: str, in_redis: Facts | str, in_postgres: Facts | str) -> Table:
-    table = Table(title=title, title_justify="left", show_edge=False)
+    # Names are text, not markup: `[b]` is a name like any other.
+    table = Table(title=Text(title), title_justify="left", show_edge=False)
     for column in ("", "Redis", "Postgres"):
         table.add_column(column, overflow="fold")
     if isinstance(in_redis, str) or isinstance(in_postgres, str):
-        table.add_row("", *(side if isinstance(side, str) else "" for side in (in_redis, in_postgres)))
+        table.add_row("", *(Text(side) if isinstance(side, str) else "" for side in (in_redis, in_postgres)))
     left = in_redis if isinstance(in_redis, dict) else {}
     right = in_postgres if isinstance(in_postgres, dict) else {}
     for name in [*left, *(name for name in right if name not in left)]:
         here, there = _cell(left.get(name)), _cell(right.get(name))
         differs = bool(here and there) and here != there
-        table.add_row(name, here, there, style="yellow" if differs else None)
+        table.add_row(name, Text(here), Text(there), style="yellow" if differs else None)
     return table
 
 

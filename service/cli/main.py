@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import uvloop
@@ -19,6 +20,7 @@ app = App(
     help="Real-time counters for watch events: how long a movie was watched, how long a user watched,"
     " where they stopped.\n\n"
     "Settings are environment variables that begin with PLAYHEAD_; the README lists them all.",
+    version=version("playhead"),
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )

@@ -8,12 +8,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
 
 from service.db import locks
 from service.db.days import named_day
 from service.db.engine import engine
 from service.db.tables import metadata
+from service.errors import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +70,13 @@ async def _change(database_url: str, change: Callable[[Config, str], None], revi
         config.attributes["connection"] = connection
         change(config, revision)
 
+    try:
+        await _change_at_once(database_url, apply)
+    except CommandError as refused:
+        raise CannotStart(f"the database's schema cannot be changed: {refused}") from refused
+
+
+async def _change_at_once(database_url: str, apply: Callable[[Connection], None]) -> None:
     async with engine(database_url).begin() as connection:
         await connection.execute(text(locks.TAKE.format(*locks.MIGRATE)))
         await connection.run_sync(apply)
