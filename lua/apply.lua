@@ -2,7 +2,8 @@
 --
 -- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
 --       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
---                          `last`: the id of the last entry, known even when all are trimmed
+--                          `last`: the id of the last entry, known even when all are trimmed;
+--                          `open`: that the partition is level with Postgres (resume.lua)
 --       3 call     string  what the writer's last call answered, for when that answer was lost
 --       then for each user of the run, in its order: user hash, recent sorted set, ids sorted set
 --       then for each movie: its share of this partition, string
@@ -14,7 +15,7 @@
 -- REPLY {outcomes, pair record, pair record, ...}: one for each pair wanted
 --       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
 --       "!" and the implausible ms if there are any.
--- ERROR BACKLOG the stream is full; nothing was changed
+-- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres. Nothing was changed
 
 local CALL_REMEMBERED_MS = 600000 -- far longer than any writer goes on repeating a call
 
@@ -161,7 +162,8 @@ local function apply(keys, args)
     local outcomes = answered_before(call_key, token)
     if outcomes then return reply_with_states(run, outcomes, args) end
   end
-  local log = redis.call('HMGET', log_key, 'appended', 'persisted')
+  local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open')
+  if not log[3] then return redis.error_reply('CLOSED this partition is being recovered') end
   local appended = tonumber(log[1] or 0)
   if appended - tonumber(log[2] or 0) + run.events > constants.backlog_events_max then
     return redis.error_reply('BACKLOG the stream of this partition is full')

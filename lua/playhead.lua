@@ -18,5 +18,8 @@
 -- @include state.lua
 -- @include read_pair.lua
 -- @include read_recent.lua
+-- @include close.lua
+-- @include put_user.lua
+-- @include resume.lua
 -- @include backlog.lua
 -- @include trim.lua

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from service.db.ledger import Ledger
+    from workers.recovery import Recovery
 
 _log = structlog.get_logger()
 
 ENTRIES_MIN, ENTRIES_MAX = 8, 4000
 """Entries read at once of one partition: from a few packs of a thousand events to many of a single one."""
 
-OTHERS_SECONDS = 5.0
-"""How often an idle flusher looks whether another one moved a checkpoint, and perhaps died before its snapshots."""
+IDLE_SECONDS = 1.0
+"""How often an idle flusher looks whether Redis went back, or another flusher moved a checkpoint."""
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Progress:
     """How far one partition has come. `snapshot` waits for the rows up to its version to be committed with it."""
 
     cursor: EntryId
+    appended: int
     changed: Changed = field(default_factory=dict)
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
@@ -58,6 +60,7 @@ class Flusher:
         self,
         redis: Redis,
         ledger: Ledger,
+        recovery: Recovery,
         partitions: Sequence[int],
         *,
         events_max: int,
@@ -65,6 +68,7 @@ class Flusher:
     ) -> None:
         self._redis = redis
         self._ledger = ledger
+        self._recovery = recovery
         self._partitions = partitions
         self._events_max = events_max
         self._snapshot_interval_seconds = snapshot_interval_seconds
@@ -83,6 +87,9 @@ class Flusher:
             _log.warning("flush_conflict", detail=str(conflict))
             self._progress = None
             return False
+        except _WentBack:  # the next step starts with bringing Redis level
+            self._progress = None
+            return True
         except BaseException:
             self._progress = None
             raise
@@ -99,11 +106,16 @@ class Flusher:
         )
 
     async def _start(self) -> dict[int, Progress]:
-        """From the checkpoints on. What was committed but not trimmed is trimmed; what has no snapshot yet is noted."""
+        """From the checkpoints on, with every partition level and open.
+
+        What was committed but not trimmed is trimmed; what has no snapshot yet is noted.
+        """
         checkpoints = await self._ledger.checkpoints(self._partitions)
+        for partition, at in checkpoints.items():
+            await self._recovery.level(partition, at)
         await trim(self._redis, {partition: at.entry for partition, at in checkpoints.items()})
         return {
-            partition: Progress(at.entry, await self._ledger.changed_since_snapshot(partition))
+            partition: Progress(at.entry, at.appended, await self._ledger.changed_since_snapshot(partition))
             for partition, at in checkpoints.items()
         }
 
@@ -112,9 +124,12 @@ class Flusher:
         found = await read_entries(
             self._redis, {partition: mine.cursor for partition, mine in progress.items()}, self._entries_count
         )
+        _refuse_gaps(progress, found)
         rows, changed = _gather(found)
         moves = [
-            CheckpointMove(partition, progress[partition].cursor, entries[-1].id)
+            CheckpointMove(
+                partition, progress[partition].cursor, entries[-1].id, sum(entry.counted for entry in entries)
+            )
             for partition, entries in found.items()
         ]
         reached = {move.partition: move.after for move in moves}
@@ -124,20 +139,24 @@ class Flusher:
             if mine.snapshot and mine.snapshot.version <= reached.get(partition, mine.cursor)
         ]
         if not rows and not ready:
-            return await self._look_for_others(progress, started)
+            return await self._look_around(progress, started)
         await self._ledger.commit(Flush(moves, rows, _joined(ready, progress)))
         await trim(self._redis, reached)
-        self._follow(progress, reached, changed, ready, started)
+        appended = {partition: entries[-1].appended for partition, entries in found.items()}
+        self._follow(progress, reached, appended, changed, ready, started)
         metrics.FLUSHED.inc(len(rows))
         metrics.SNAPSHOTS.inc(sum(len(snapshot.states.pairs) for snapshot in ready))
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
         return self._adapt(found, len(rows))
 
-    async def _look_for_others(self, progress: dict[int, Progress], now: float) -> bool:
-        """What another flusher took from the streams is not found there: only its checkpoints tell of it."""
-        if now - self._looked_at < OTHERS_SECONDS:
+    async def _look_around(self, progress: dict[int, Progress], now: float) -> bool:
+        """What was lost in Redis, or taken by another flusher, is not found in the streams: the counts tell of it."""
+        if now - self._looked_at < IDLE_SECONDS:
             return False
         self._looked_at = now
+        stands = await self._recovery.stands(self._partitions)
+        if not all(stands[partition].is_level(mine.appended) for partition, mine in progress.items()):
+            raise _WentBack
         checkpoints = await self._ledger.checkpoints(self._partitions)
         if all(checkpoints[partition].entry == mine.cursor for partition, mine in progress.items()):
             return False
@@ -156,12 +175,14 @@ class Flusher:
         self,
         progress: dict[int, Progress],
         reached: dict[int, EntryId],
+        appended: dict[int, int],
         changed: dict[int, Changed],
         ready: list[Snapshot],
         now: float,
     ) -> None:
         for partition, cursor in reached.items():
             progress[partition].cursor = cursor
+            progress[partition].appended = appended[partition]
             add_changed(progress[partition].changed, changed[partition])
         for snapshot in ready:
             mine = progress[snapshot.partition]
@@ -177,6 +198,20 @@ class Flusher:
             per_partition = self._events_max * entries // max(events, 1) // len(self._partitions)
             self._entries_count = max(ENTRIES_MIN, min(ENTRIES_MAX, per_partition))
         return full
+
+
+class _WentBack(Exception):
+    """Redis has forgotten events that Postgres has."""
+
+
+def _refuse_gaps(progress: dict[int, Progress], found: dict[int, list[Entry]]) -> None:
+    """Each entry goes on where the one before it ended; the first one where Postgres does."""
+    for partition, entries in found.items():
+        appended = progress[partition].appended
+        for entry in entries:
+            if entry.appended - entry.counted != appended:
+                raise _WentBack
+            appended = entry.appended
 
 
 def _gather(found: dict[int, list[Entry]]) -> tuple[list[Row], dict[int, Changed]]:

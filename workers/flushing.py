@@ -12,6 +12,8 @@ import uvloop
 
 from service import logs, metrics, settings
 from service.counters.connection import connect, verify
+from service.counters.constants import constants_of
+from service.db.history import History
 from service.db.ledger import Ledger
 from service.db.migrate import current, head
 from service.errors import CannotStart, PlayheadError
@@ -19,6 +21,7 @@ from workers.days import PAUSE_SECONDS, Days
 from workers.flusher import Flusher
 from workers.loop import drive
 from workers.process import end_with_supervisor
+from workers.recovery import Recovery
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
     database_url = database_url_of(configured)
     await _verify_schema(database_url)
     ledger = await Ledger.connect(database_url)
+    history = await History.connect(database_url)
     redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
     try:
         await verify(redis, configured.partitions)
@@ -42,6 +46,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
         flusher = Flusher(
             redis,
             ledger,
+            Recovery(redis, history, constants_of(configured)),
             range(configured.partitions),
             events_max=configured.flush_events_max,
             snapshot_interval_seconds=configured.snapshot_interval_seconds,
@@ -56,6 +61,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
         await _flush_rest(flusher, configured.shutdown_seconds)
     finally:
         await redis.aclose()
+        await history.close()
         await ledger.close()
 
 

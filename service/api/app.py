@@ -11,9 +11,9 @@ from aiohttp import web
 from service.api.context import READER, REDIS, SETTINGS, WRITER
 from service.api.routes import add_routes
 from service.counters.connection import broken_promises, connect, verify
+from service.counters.constants import constants_of
 from service.counters.reader import Reader
 from service.counters.writer import Bounds, Writer
-from service.rules.constants import Constants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,15 +59,6 @@ def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
         max_field_size=HEADER_BYTES_MAX,
         shutdown_timeout=settings.shutdown_seconds,
         keepalive_timeout=75.0,
-    )
-
-
-def constants_of(settings: Settings) -> Constants:
-    return Constants(
-        heartbeat_interval_ms=settings.heartbeat_interval_seconds * 1000,
-        heartbeat_gap_ms=settings.heartbeat_gap_seconds * 1000,
-        implausible_tolerance_ms=settings.implausible_tolerance_seconds * 1000,
-        idempotency_window_us=settings.idempotency_window_seconds * 1_000_000,
     )
 
 

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 class Backlog(NamedTuple):
-    """`oldest_ms` is when the oldest waiting entry was appended, by Redis' clock; None when nothing waits."""
+    """`oldest_ms` is when the oldest waiting entry was appended, by Redis' clock; None when nothing waits.
+
+    Partitions are closed to events until Redis is known to have all that Postgres has.
+    """
 
     events: int
     oldest_ms: int | None
+    closed_partitions: int
 
     def age_seconds(self, now_us: int) -> float:
         return 0.0 if self.oldest_ms is None else max(0.0, now_us / 1_000_000 - self.oldest_ms / 1000)
@@ -26,12 +30,13 @@ async def read_backlog(redis: Redis, partitions: int) -> Backlog:
         redis,
         [("backlog", [keys.stream(partition), keys.log(partition)], []) for partition in range(partitions)],
     )
-    events, oldest = 0, []
+    events, oldest, closed = 0, [], 0
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
-        waiting, first = reply
+        waiting, first, is_open = reply
         events += waiting
+        closed += not is_open
         if first:
             oldest.append(int(first.split(b"-")[0]))
-    return Backlog(events, min(oldest, default=None))
+    return Backlog(events, min(oldest, default=None), closed)

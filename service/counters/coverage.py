@@ -22,6 +22,22 @@ def verified_cells(bitmap: bytes) -> int:
     return first.end() if first else 0
 
 
+def cells(bitmap: bytes) -> set[int]:
+    """The seen cells, one by one."""
+    return {cell for start, end in spans(bitmap) for cell in range(start, end)}
+
+
+def bitmap_of(seen: set[int]) -> bytes:
+    """The bitmap in which just these cells are seen; its last byte has one."""
+    if not seen:
+        return b""
+    size = max(seen) // 8 + 1
+    bits = bytearray(size)
+    for cell in seen:
+        bits[cell >> 3] |= 0x80 >> (cell & 7)
+    return bytes(bits)
+
+
 def count(bitmap: bytes) -> int:
     """How many cells are seen."""
     return int.from_bytes(bitmap).bit_count()

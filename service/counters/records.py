@@ -41,6 +41,9 @@ class PairRecord(NamedTuple):
     def unpack(cls, record: bytes) -> Self:
         return cls(*_PAIR.unpack(record))
 
+    def pack(self) -> bytes:
+        return _PAIR.pack(*self)
+
 
 class SessionRecord(NamedTuple):
     """None where the Lua says "none". `seq_window` is a bitmap from `seq_base` on, lowest bit of a byte first."""
@@ -70,6 +73,21 @@ class SessionRecord(NamedTuple):
             seq_max - 1 if seq_max else None,
             seq_base,
             record[_SESSION.size :],
+        )
+
+    def pack(self) -> bytes:
+        return (
+            _SESSION.pack(
+                0 if self.position_ms is None else self.position_ms + 1,
+                self.time_us or 0,
+                self.since_us or 0,
+                self.playing,
+                self.speed,
+                self.credited_ms,
+                0 if self.seq_max is None else self.seq_max + 1,
+                self.seq_base,
+            )
+            + self.seq_window
         )
 
 

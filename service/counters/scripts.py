@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from service.errors import BacklogFull, RedisUnavailable
+from service.errors import BacklogFull, NotRecovered, RedisUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from redis.asyncio import Redis
 
@@ -84,6 +84,14 @@ async def call_one(redis: Redis, name: str, keys: list[str], args: list[str | by
     return reply
 
 
+async def guarded(command: Awaitable[Any]) -> Any:
+    """The reply to a plain command. Raises RedisUnavailable."""
+    try:
+        return await command
+    except (RedisError, OSError) as failed:
+        raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
+
+
 async def _send(redis: Redis, calls: Sequence[Call]) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
     for name, keys, args in calls:
@@ -107,4 +115,6 @@ def _translated(reply: Any) -> Any:
         return reply
     if str(reply).startswith("BACKLOG"):
         return BacklogFull("more events wait for Postgres than may (PLAYHEAD_BACKLOG_EVENTS_MAX)")
+    if str(reply).startswith("CLOSED"):
+        return NotRecovered("Redis is being brought level with Postgres")
     return RedisUnavailable(f"Redis refused: {reply}")

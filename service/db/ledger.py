@@ -24,7 +24,7 @@ from service.db.records import (
 from service.errors import FlushConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     import asyncpg
 
@@ -85,6 +85,7 @@ class Ledger:
             record["partition"]: Checkpoint(
                 EntryId(record["entry_ms"], record["entry_seq"]),
                 EntryId(record["snapshot_ms"], record["snapshot_seq"]),
+                record["appended"],
             )
             for record in records
         }
@@ -121,7 +122,14 @@ async def _move_checkpoints(connection: Connection, flush: Flush) -> None:
     for move in moves.values():
         if (stands := stored.get(move.partition)) != move.before:
             raise FlushConflict(f"partition {move.partition} stands at {stands}, not at {move.before}")
-    await _move(connection, "move_checkpoints", {move.partition: move.after for move in moves.values()})
+    if moves:
+        await connection.execute(
+            query("move_checkpoints"),
+            list(moves),
+            [move.after.ms for move in moves.values()],
+            [move.after.seq for move in moves.values()],
+            [move.events for move in moves.values()],
+        )
 
 
 async def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -134,13 +142,10 @@ async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None
     for part, (statement, values) in _UPSERTS.items():
         for batch in _batches(getattr(snapshots, part)):
             await connection.execute(query(statement), *zip(*map(values, batch), strict=True))
-    await _move(connection, "move_snapshots", snapshots.upto)
-
-
-async def _move(connection: Connection, statement: str, ends: Mapping[int, EntryId]) -> None:
+    ends = snapshots.upto
     if ends:
         await connection.execute(
-            query(statement),
+            query("move_snapshots"),
             list(ends),
             [end.ms for end in ends.values()],
             [end.seq for end in ends.values()],

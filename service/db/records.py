@@ -144,9 +144,12 @@ class Snapshots:
 
 @dataclass(slots=True, frozen=True)
 class CheckpointMove:
+    """`events` is how many rows lie in between."""
+
     partition: int
     before: EntryId
     after: EntryId
+    events: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -159,7 +162,11 @@ class Flush:
 
 
 class Checkpoint(NamedTuple):
-    """How far a partition has come: rows up to `entry`, every snapshot at least up to `snapshot`."""
+    """How far a partition has come: rows up to `entry`, every snapshot at least up to `snapshot`.
+
+    `appended` is how many events the rows are, including those of days that were dropped.
+    """
 
     entry: EntryId
     snapshot: EntryId
+    appended: int = 0

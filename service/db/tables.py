@@ -194,6 +194,7 @@ checkpoints = Table(
     _partition(),
     _count("entry_ms", "rows are committed up to here: milliseconds of the stream id"),
     _count("entry_seq", "rows are committed up to here, included: sequence number of the stream id"),
+    _count("appended", "how many events these rows are, of all that were ever committed"),
     _count("snapshot_ms", "every snapshot is true at least up to here: milliseconds of the stream id"),
     _count("snapshot_seq", "every snapshot is true at least up to here: sequence number of the stream id"),
     _updated_at(),

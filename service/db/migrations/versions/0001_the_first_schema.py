@@ -31,6 +31,12 @@ def upgrade() -> None:
             comment="rows are committed up to here, included: sequence number of the stream id",
         ),
         sa.Column(
+            "appended",
+            sa.BigInteger(),
+            nullable=False,
+            comment="how many events these rows are, of all that were ever committed",
+        ),
+        sa.Column(
             "snapshot_ms",
             sa.BigInteger(),
             nullable=False,

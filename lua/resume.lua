@@ -1,0 +1,58 @@
+-- Brings a partition's stream in line with what Postgres has, and opens the partition for events.
+--
+-- What is in the stream and not in Postgres is appended anew, with ids after the checkpoint: a server that went back in
+-- time, or whose clock did, may have given ids that the flusher has passed.
+--
+-- KEYS  1 stream   2 log hash
+-- ARGV  1 token of the recovery (close.lua)   2 id of the checkpoint's entry   3 events that Postgres has of the partition
+--       4 and on: ids of the entries in the stream that Postgres does not have, in their order
+-- REPLY how many events wait
+-- ERROR SUPERSEDED another recovery took over; nothing was changed
+
+local function counted(outcomes)
+  local count = 0
+  for outcome in string.gmatch(outcomes, '[^,]+') do
+    if outcome ~= 'D' then count = count + 1 end
+  end
+  return count
+end
+
+local function field_of(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then return fields[i + 1] end
+  end
+end
+
+
+local function resume(keys, args)
+  local stream_key, log_key = keys[1], keys[2]
+  local checkpoint, appended = args[2], tonumber(args[3])
+  if redis.call('HGET', log_key, 'recovering') ~= args[1] then
+    return redis.error_reply('SUPERSEDED another recovery of this partition took over')
+  end
+  local waiting = {}
+  for i = 4, #args do
+    local entry = redis.call('XRANGE', stream_key, args[i], args[i])[1]
+    waiting[#waiting + 1] = entry[2]
+  end
+  redis.call('DEL', stream_key)
+  redis.call('HSET', log_key, 'persisted', string.format('%.0f', appended), 'last', checkpoint)
+  if checkpoint ~= '0-0' then
+    -- An empty stream that remembers an id: what is appended next comes after it.
+    redis.call('XADD', stream_key, checkpoint, 'x', '')
+    redis.call('XDEL', stream_key, checkpoint)
+  end
+  local events = 0
+  for _, fields in ipairs(waiting) do
+    local outcomes = field_of(fields, 'outcomes')
+    events = events + counted(outcomes)
+    local total = string.format('%.0f', appended + events)
+    local id = redis.call('XADD', stream_key, '*', 'run', field_of(fields, 'run'), 'outcomes', outcomes, 'appended', total)
+    redis.call('HSET', log_key, 'last', id)
+  end
+  redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'open', '1')
+  redis.call('HDEL', log_key, 'recovering')
+  return events
+end
+
+register('resume', resume, 'allow-oom')

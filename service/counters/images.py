@@ -1,0 +1,122 @@
+"""All that is known of a user: what recovery puts back into Redis, and what the audit compares with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from service.counters import coverage, keys, scripts
+from service.counters.records import PairRecord, SessionRecord
+from service.limits import SEQ_WINDOW
+from service.rules.model import Pair, Totals
+from service.rules.session import Session
+
+
+@dataclass(slots=True)
+class UserImage:
+    """A user's pairs by slug, with their sessions, and when each remembered id was received, in us."""
+
+    name: str
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+def put_user(partition: int, token: str, image: UserImage) -> scripts.Call:
+    """The call that puts the image in the place of what Redis holds of that user; movies follow.
+
+    Refused once another recovery than the one of this token has the partition.
+    """
+    spelled = [
+        keys.log(partition),
+        keys.user(partition, image.name),
+        keys.recent(partition, image.name),
+        keys.ids(partition, image.name),
+    ]
+    arguments: list[str | bytes | int] = [token, len(image.ids)]
+    for identity, received_us in image.ids.items():
+        arguments += (received_us, identity)
+    for slug, pair in image.pairs.items():
+        spelled += (keys.movie(partition, slug), keys.coverage(partition, image.name, slug))
+        arguments += (slug, record_of(pair).pack(), coverage.bitmap_of(pair.seen), len(pair.sessions))
+        for name, session in pair.sessions.items():
+            arguments += (name, session_record_of(session).pack())
+    return "put_user", spelled, arguments
+
+
+def record_of(pair: Pair) -> PairRecord:
+    return PairRecord(
+        pair.totals.watch_ms,
+        pair.totals.effective_ms,
+        pair.totals.unique_cells,
+        pair.totals.events,
+        pair.implausible_ms,
+        pair.verified_cells,
+        pair.furthest_ms,
+        pair.latest_ms or 0,
+        pair.latest_us or 0,
+    )
+
+
+def pair_of(record: PairRecord, bitmap: bytes) -> Pair:
+    """The other way round, still without sessions."""
+    return Pair(
+        Totals(record.watch_ms, record.effective_ms, record.unique_cells, record.events),
+        record.latest_ms if record.latest_us else None,
+        record.latest_us or None,
+        record.furthest_ms,
+        record.implausible_ms,
+        coverage.cells(bitmap),
+    )
+
+
+def session_record_of(session: Session) -> SessionRecord:
+    base, window = _window_of(session)
+    return SessionRecord(
+        session.position_ms,
+        session.time_us,
+        session.since_us,
+        session.playing,
+        session.speed,
+        session.credited_ms,
+        session.seq_max,
+        base,
+        window,
+    )
+
+
+def session_of(record: SessionRecord) -> Session:
+    return Session(
+        record.position_ms,
+        record.time_us,
+        record.since_us,
+        record.playing,
+        record.speed,
+        record.credited_ms,
+        record.seq_max,
+        _seqs_of(record),
+    )
+
+
+def _window_of(session: Session) -> tuple[int, bytes]:
+    """The bitmap from the oldest hole on, in whole bytes, as `lua/include/sequence.lua` keeps it."""
+    if session.seq_max is None:
+        return 0, b""
+    base = max(0, session.seq_max - SEQ_WINDOW + 1) // 8 * 8
+    size = (session.seq_max - base) // 8 + 1
+    bits = bytearray(size)
+    for seq in session.seqs:
+        bits[(seq - base) // 8] |= 1 << (seq - base) % 8
+    full = len(bits) - len(bits.lstrip(b"\xff"))
+    return base + full * 8, bytes(bits[full:])
+
+
+def _seqs_of(record: SessionRecord) -> set[int]:
+    if record.seq_max is None:
+        return set()
+    oldest = max(0, record.seq_max - SEQ_WINDOW + 1)
+    window = {
+        record.seq_base + place * 8 + bit
+        for place, byte in enumerate(record.seq_window)
+        for bit in range(8)
+        if byte >> bit & 1
+    }
+    return {seq for seq in window if seq >= oldest} | set(range(oldest, record.seq_base))
