@@ -20,7 +20,9 @@ def expected_row(name: str) -> str:
 
 
 def test_every_setting_is_listed_with_default_and_unit() -> None:
-    listed = [line for line in README.splitlines() if line.startswith(f"| `{PREFIX}") and line.count("|") == 5]
+    listed = [
+        line for line in README.splitlines() if line.startswith(f"| `{PREFIX}") and line.count("|") == 5
+    ]
     assert listed == [expected_row(name) for name in Settings.model_fields]
 
 

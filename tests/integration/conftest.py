@@ -1,0 +1,26 @@
+"""What several tests of the way to Postgres share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.db.history import History
+from service.db.ledger import Ledger
+from tests.integration.town import Town
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+
+@pytest.fixture
+async def town(redis: Redis, database_url: str) -> AsyncIterator[Town]:
+    ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
+    town = Town(redis, ledger, history)
+    await town.flush()
+    yield town
+    await history.close()
+    await ledger.close()
