@@ -59,7 +59,7 @@ def _limit(request: web.Request) -> int:
     given = request.query.get("limit")
     if given is None:
         return PAGE_DEFAULT
-    if not (_is_number(given, digits_max=LIMIT_DIGITS_MAX) and 1 <= int(given) <= PAGE_MAX):
+    if not (_is_number(given, LIMIT_DIGITS_MAX) and 1 <= int(given) <= PAGE_MAX):
         raise BadRequest(
             400, "bad_limit", f"limit: got {given[:40]!r}, expected a whole number from 1 to {PAGE_MAX}"
         )
@@ -71,14 +71,14 @@ def _cursor(request: web.Request) -> tuple[int, str] | None:
     if given is None:
         return None
     try:
-        time_us, slug = urlsafe_b64decode(given.encode()).decode().split(":", 1)
-        if not _is_number(time_us, digits_max=CURSOR_DIGITS_MAX):
-            raise ValueError
-        return int(time_us), slug
+        time_us, _, slug = urlsafe_b64decode(given.encode()).decode().partition(":")
     except ValueError:
+        time_us, slug = "", ""
+    if not (slug and _is_number(time_us, CURSOR_DIGITS_MAX)):
         raise BadRequest(
             400, "bad_cursor", f"cursor: got {given[:40]!r}, expected the next_cursor of the page before"
-        ) from None
+        )
+    return int(time_us), slug
 
 
 def _is_number(text: str, digits_max: int) -> bool:
