@@ -13,6 +13,9 @@ from service.api.problems import answering
 from service.errors import BadRequest
 from service.limits import PAGE_DEFAULT, PAGE_MAX
 
+LIMIT_DIGITS_MAX, CURSOR_DIGITS_MAX = 9, 16
+"""Far more than a limit has, and just what a time in us has: what is longer need not be read to be refused."""
+
 
 @answering
 async def get_movie(request: web.Request) -> web.StreamResponse:
@@ -56,7 +59,7 @@ def _limit(request: web.Request) -> int:
     given = request.query.get("limit")
     if given is None:
         return PAGE_DEFAULT
-    if not (given.isascii() and given.isdigit() and len(given) <= 9 and 1 <= int(given) <= PAGE_MAX):
+    if not (_is_number(given, LIMIT_DIGITS_MAX) and 1 <= int(given) <= PAGE_MAX):
         raise BadRequest(
             400, "bad_limit", f"limit: got {given[:40]!r}, expected a whole number from 1 to {PAGE_MAX}"
         )
@@ -68,12 +71,19 @@ def _cursor(request: web.Request) -> tuple[int, str] | None:
     if given is None:
         return None
     try:
-        time_us, slug = urlsafe_b64decode(given.encode()).decode().split(":", 1)
-        return int(time_us), slug
+        time_us, _, slug = urlsafe_b64decode(given.encode()).decode().partition(":")
     except ValueError:
+        time_us, slug = "", ""
+    if not (slug and _is_number(time_us, CURSOR_DIGITS_MAX)):
         raise BadRequest(
             400, "bad_cursor", f"cursor: got {given[:40]!r}, expected the next_cursor of the page before"
-        ) from None
+        )
+    return int(time_us), slug
+
+
+def _is_number(text: str, digits_max: int) -> bool:
+    """Digits and nothing else: Python's `int` takes signs, underscores, spaces and other scripts as well."""
+    return text.isascii() and text.isdigit() and len(text) <= digits_max
 
 
 def _spell_cursor(time_us: int, slug: str) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
+from redis.asyncio import Redis
 
 from service.api.app import create_runner
+from service.counters import keys
 from service.embedded import DataFolder
 from service.settings import Settings
 from tests.api.client import Api
@@ -17,15 +19,21 @@ from tests.api.valkey import OwnValkey
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from redis.asyncio import Redis
-
 
 class Serve(Protocol):
     async def __call__(self, settings: Settings | None = None, url: str | None = None) -> Api: ...
 
 
+async def open_partitions(redis_url: str, partitions: int) -> None:
+    """Say that this Redis is level with Postgres, as the flusher does when it starts; here is neither of the two."""
+    async with Redis.from_url(redis_url) as redis:
+        for partition in range(partitions):
+            await redis.hset(keys.log(partition), "open", "1")
+
+
 @asynccontextmanager
 async def serving(settings: Settings, redis_url: str) -> AsyncIterator[Api]:
+    await open_partitions(redis_url, settings.partitions)
     runner = create_runner(settings, redis_url)
     await runner.setup()
     try:
