@@ -36,6 +36,9 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
         "backlog_events": backlog.events,
         "backlog_age_seconds": round(backlog.age_seconds(clock.now_us()), 3),
     }
+    if backlog.closed_partitions:
+        detail = f"{backlog.closed_partitions} partitions are not known to be level with Postgres; events get 503"
+        return problem(503, "not_recovered", detail, {"Retry-After": "2"}, **document | {"ready": False})
     if backlog.events >= settings.backlog_events_max:
         detail = f"{backlog.events} events wait for Postgres, as many as may (PLAYHEAD_BACKLOG_EVENTS_MAX)"
         return problem(503, "backlog_full", detail, {"Retry-After": "5"}, **document | {"ready": False})

@@ -10,11 +10,11 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 from redis.asyncio import Redis
 
 from service.api.app import create_runner
-from service.counters import keys
 from service.embedded import DataFolder
 from service.settings import Settings
 from tests.api.client import Api
 from tests.api.valkey import OwnValkey
+from tests.opening import open_partitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,16 +24,10 @@ class Serve(Protocol):
     async def __call__(self, settings: Settings | None = None, url: str | None = None) -> Api: ...
 
 
-async def open_partitions(redis_url: str, partitions: int) -> None:
-    """Say that this Redis is level with Postgres, as the flusher does when it starts; here is neither of the two."""
-    async with Redis.from_url(redis_url) as redis:
-        for partition in range(partitions):
-            await redis.hset(keys.log(partition), "open", "1")
-
-
 @asynccontextmanager
 async def serving(settings: Settings, redis_url: str) -> AsyncIterator[Api]:
-    await open_partitions(redis_url, settings.partitions)
+    async with Redis.from_url(redis_url) as redis:
+        await open_partitions(redis, *range(settings.partitions))
     runner = create_runner(settings, redis_url)
     await runner.setup()
     try:

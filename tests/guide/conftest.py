@@ -10,6 +10,7 @@ from service.events.event import Event
 from service.rules.constants import Constants
 from service.rules.model import Model, Outcome
 from tests.lua.book import apply, book_of_model, book_of_redis
+from tests.opening import open_partitions
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -78,5 +79,6 @@ class Viewer:
 
 
 @pytest.fixture
-def viewer(redis: Redis) -> Viewer:
+async def viewer(redis: Redis) -> Viewer:
+    await open_partitions(redis, 0)
     return Viewer(redis)

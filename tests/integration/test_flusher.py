@@ -20,19 +20,23 @@ from service.counters.backlog import read_backlog
 from service.counters.partitions import partition_of
 from service.counters.writer import Bounds, Writer
 from service.db import days
+from service.db.history import History
 from service.db.ledger import Ledger
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres
+from service.errors import NotRecovered
 from service.events.event import KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.conftest import UNSYNCED
 from tests.integration.ledgers import book_of_postgres, expected_of, is_settled
 from tests.integration.waiting import until
+from tests.opening import open_partitions
 from workers import flusher as flusher_module
 from workers.days import Days
 from workers.flusher import Flusher
 from workers.loop import drive
+from workers.recovery import Recovery
 from workers.snapshots import SESSIONS_MAX
 
 if TYPE_CHECKING:
@@ -61,6 +65,7 @@ class Bench:
     writer: Writer
     model: Model
     ledger: Ledger
+    history: History
     flusher: Flusher
     connection: Any
     accepted: int = 0
@@ -96,12 +101,12 @@ class Bench:
 
     def another(self, ledger: Ledger | None = None, **changes: Any) -> Flusher:
         """A flusher that knows nothing of the first one, as after a restart."""
-        return flusher_of(self.redis, ledger or self.ledger, **changes)
+        return flusher_of(self.redis, ledger or self.ledger, self.history, **changes)
 
 
-def flusher_of(redis: Redis, ledger: Ledger, **changes: Any) -> Flusher:
+def flusher_of(redis: Redis, ledger: Ledger, history: History, **changes: Any) -> Flusher:
     settings = {"events_max": 20_000, "snapshot_interval_seconds": 0.0} | changes
-    return Flusher(redis, ledger, range(PARTITIONS), **settings)
+    return Flusher(redis, ledger, Recovery(redis, history, Constants()), range(PARTITIONS), **settings)
 
 
 @asynccontextmanager
@@ -109,13 +114,15 @@ async def bench_on(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
     await scripts.load(redis)
     writer = Writer(redis, PARTITIONS, Constants(), BOUNDS)
     applying = asyncio.create_task(writer.run())
-    ledger = await Ledger.connect(database_url)
+    ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
     connection = await asyncpg.connect(database_url)
-    made = Bench(redis, writer, Model(), ledger, flusher_of(redis, ledger), connection)
+    await open_partitions(redis, *range(PARTITIONS))
+    made = Bench(redis, writer, Model(), ledger, history, flusher_of(redis, ledger, history), connection)
     yield made
     writer.close()
     await applying
     await made.connection.close(timeout=5)
+    await history.close()
     await ledger.close()
 
 
@@ -350,7 +357,7 @@ async def test_a_flusher_ended_at_any_moment_is_followed_by_another(bench: Bench
 async def test_two_flushers_at_once_write_each_event_once(
     bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flusher_module, "OTHERS_SECONDS", 0.1)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.1)
     other_ledger = await Ledger.connect(database_url)
     both = (bench.another(events_max=100), bench.another(other_ledger, events_max=100))
     for turn in range(20):
@@ -375,7 +382,7 @@ async def test_what_a_flusher_left_without_snapshot_is_taken_up_by_one_that_runs
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that is left finds nothing in the streams, and no new event tells it of the other."""
-    monkeypatch.setattr(flusher_module, "OTHERS_SECONDS", 0.1)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.1)
     idle = bench.another()
     await idle.step()
     await bench.send(varied(1, 100))
@@ -467,19 +474,17 @@ async def test_old_days_are_dropped_and_their_counters_stay(bench: Bench) -> Non
 
 
 async def test_the_flusher_goes_on_after_redis_was_emptied(bench: Bench) -> None:
-    """By hand, or because an empty Redis took the place of a lost one: rows stay, and new events follow them."""
+    """By hand, or because an empty Redis took the place of a lost one: it is rebuilt, and new events follow."""
     await bench.send(varied(1, 300))
     await bench.settle()
-    kept = await bench.rows()
     await bench.redis.flushall()
-    bench.model = Model()
     after = [event._replace(id=None, seq=None) for event in varied(2, 300)]
+    with pytest.raises(NotRecovered):
+        await bench.send(after)
+    await bench.settle(bench.another())
     await bench.send(after)
     await bench.settle()
-    assert await bench.rows() == kept + len(after)
-    book, expected = await book_of_postgres(bench.connection), expected_of(bench.model)
-    for kind in ("users", "pairs", "sessions"):
-        assert {name: book[kind][name] for name in expected[kind]} == expected[kind]
+    await bench.assert_balanced()
 
 
 async def test_the_delay_from_acknowledgement_to_postgres(

@@ -11,6 +11,7 @@ from service.events.event import KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model, Outcome
 from tests.lua.book import apply, book_of_model, book_of_redis
+from tests.opening import open_partitions
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -100,6 +101,7 @@ unhurried = settings(
 async def agree(redis: Redis, events: list[Event], cut: int) -> None:
     """Apply the events to both, in runs of `cut`, and compare each outcome and all that is left."""
     await redis.flushall()
+    await open_partitions(redis, PARTITION)
     model = Model(CONSTANTS)
     for start in range(0, len(events), cut):
         run = events[start : start + cut]
