@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from service import clock, metrics
 from service.api.context import REDIS, SETTINGS, WRITER
@@ -25,7 +26,7 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
     try:
         backlog = await read_backlog(redis, settings.partitions)
         promises = await broken_promises(redis)
-    except Unavailable as error:
+    except (Unavailable, RedisError) as error:
         return problem(503, "redis_unavailable", str(error), {"Retry-After": "2"}, ready=False)
     waiting = request.app[WRITER].waiting_events
     document: dict[str, object] = {
