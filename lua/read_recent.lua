@@ -4,6 +4,15 @@
 -- ARGV  1 pairs wanted at most   2 time of the last pair of the page before in us, or ""   3 its slug
 -- REPLY {user record or false, slug, time, pair record, slug, time, pair record, ...}
 
+-- Whether a string comes after another one byte by byte, as sorted sets have it: `>` goes by the server's locale.
+local function is_after(text, other)
+  for i = 1, math.min(#text, #other) do
+    local mine, theirs = string.byte(text, i), string.byte(other, i)
+    if mine ~= theirs then return mine > theirs end
+  end
+  return #text > #other
+end
+
 local function read_recent(keys, args)
   local wanted, time_us, slug = tonumber(args[1]), args[2], args[3]
   local found = {}
@@ -15,7 +24,7 @@ local function read_recent(keys, args)
     repeat
       batch = redis.call('ZREVRANGEBYSCORE', keys[2], time_us, '-inf', 'WITHSCORES', 'LIMIT', offset, wanted)
       for i = 1, #batch, 2 do
-        local passed = tonumber(batch[i + 1]) == tonumber(time_us) and batch[i] >= slug
+        local passed = tonumber(batch[i + 1]) == tonumber(time_us) and not is_after(slug, batch[i])
         if not passed and #found < wanted * 2 then
           found[#found + 1], found[#found + 2] = batch[i], batch[i + 1]
         end

@@ -37,7 +37,7 @@ EVENT_BYTES_MAX = 256 * 1024
 EVENT_FIELDS_MAX = 32
 """An event has 13 fields. Of one with far more the unknown ones are not even listed, since listing costs."""
 
-BODY_BYTES_MAX = 8 * 1024 * 1024
+BODY_BYTES_MAX = 4 * 1024 * 1024
 """One JSON body, after gunzip: it is held in memory whole. NDJSON is streamed and may be longer."""
 
 EVENTS_PER_BODY_MAX = 20_000

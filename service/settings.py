@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         "auto"
     )
 
+    @property
+    def partition_backlog_events_max(self) -> int:
+        """Each partition's share of the bound: a script sees no more than its own partition's stream."""
+        return max(1, self.backlog_events_max // self.partitions)
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.heartbeat_gap_seconds < self.heartbeat_interval_seconds:

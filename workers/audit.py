@@ -1,7 +1,7 @@
 """The audit: holds live counters against what the raw events give, through the model.
 
-The raw events alone, without any snapshot, are applied by `service.rules.model`, which shares no code with the Lua. Live
-state is read together with the id of the last entry in it, and compared once Postgres has all rows up to there.
+The raw events alone, without any snapshot, are applied by `service.rules.model`, which shares no code with the Lua.
+Live state is read together with the id of the last entry in it, and compared once Postgres has all rows up to there.
 """
 
 from __future__ import annotations

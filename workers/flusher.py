@@ -142,8 +142,7 @@ class Flusher:
             return await self._look_around(progress, started)
         await self._ledger.commit(Flush(moves, rows, _joined(ready, progress)))
         await trim(self._redis, reached)
-        appended = {partition: entries[-1].appended for partition, entries in found.items()}
-        self._follow(progress, reached, appended, changed, ready, started)
+        self._follow(progress, found, changed, ready, started)
         metrics.FLUSHED.inc(len(rows))
         metrics.SNAPSHOTS.inc(sum(len(snapshot.states.pairs) for snapshot in ready))
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
@@ -174,15 +173,14 @@ class Flusher:
     def _follow(
         self,
         progress: dict[int, Progress],
-        reached: dict[int, EntryId],
-        appended: dict[int, int],
+        found: dict[int, list[Entry]],
         changed: dict[int, Changed],
         ready: list[Snapshot],
         now: float,
     ) -> None:
-        for partition, cursor in reached.items():
-            progress[partition].cursor = cursor
-            progress[partition].appended = appended[partition]
+        for partition, entries in found.items():
+            progress[partition].cursor = entries[-1].id
+            progress[partition].appended = entries[-1].appended
             add_changed(progress[partition].changed, changed[partition])
         for snapshot in ready:
             mine = progress[snapshot.partition]

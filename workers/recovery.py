@@ -3,8 +3,8 @@
 A partition is level when the events that Postgres has and the events that wait in the stream follow each other without
 a gap: the first entry that waits says how many events came before it, and the checkpoint says how many Postgres has.
 Fewer in Redis means that it went back in time: it was emptied, lost its disk, or a replica took over that had not seen
-all. Then the users of the lost events are built again from their snapshots, the raw events after those, and what waits in
-the stream, and put in the place of what Redis has of them. An emptied Redis has lost everybody.
+all. Then the users of the lost events are built again from their snapshots, the raw events after those, and what waits
+in the stream, and put in the place of what Redis has of them. An emptied Redis has lost everybody.
 
 While it happens the partition is closed: events for it get 503. A token keeps two recoveries apart, and one that is
 interrupted is simply begun again, since it puts whole users in place and adds nothing to anything.
@@ -120,7 +120,7 @@ class Recovery:
             "redis_went_back", partition=partition, lost_events=lost, postgres_has=checkpoint.appended
         )
         if lost < 0:
-            # Postgres went back: its lost rows are nowhere any more. What Redis counted stays, and is snapshotted again.
+            # Postgres went back: its lost rows are nowhere any more. What Redis counted stays.
             _log.error("postgres_went_back", partition=partition, lost_rows=-lost)
         users = events = 0
         async for names in self._lost_users(partition, lost, everybody=stand.appended is None):

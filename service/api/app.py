@@ -63,4 +63,6 @@ def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
 
 
 def bounds_of(settings: Settings) -> Bounds:
-    return Bounds(settings.queue_events_max, settings.backlog_events_max, settings.redis_timeout_seconds)
+    return Bounds(
+        settings.queue_events_max, settings.partition_backlog_events_max, settings.redis_timeout_seconds
+    )

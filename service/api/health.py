@@ -38,10 +38,15 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
         "backlog_age_seconds": round(backlog.age_seconds(clock.now_us()), 3),
     }
     if backlog.closed_partitions:
-        detail = f"{backlog.closed_partitions} partitions are not known to be level with Postgres; events get 503"
+        detail = (
+            f"{backlog.closed_partitions} partitions are not known to be level with Postgres; events get 503"
+        )
         return problem(503, "not_recovered", detail, {"Retry-After": "2"}, **document | {"ready": False})
-    if backlog.events >= settings.backlog_events_max:
-        detail = f"{backlog.events} events wait for Postgres, as many as may (PLAYHEAD_BACKLOG_EVENTS_MAX)"
+    if backlog.fullest_events >= settings.partition_backlog_events_max:
+        detail = (
+            f"{backlog.fullest_events} events of one partition wait for Postgres, as many as may"
+            f" (PLAYHEAD_BACKLOG_EVENTS_MAX divided by {settings.partitions} partitions)"
+        )
         return problem(503, "backlog_full", detail, {"Retry-After": "5"}, **document | {"ready": False})
     if waiting >= settings.queue_events_max:
         detail = f"{waiting} events wait for Redis, as many as may (PLAYHEAD_QUEUE_EVENTS_MAX)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -56,20 +57,31 @@ class Tally:
             detail = "so many lines were refused that the rest was not read"
             raise BadRequest(413, "too_many_rejections", detail)
 
-    async def add(self, decoded: list[Event | Rejection], writer: Writer) -> None:
-        """Apply the events among these and count what became of each."""
-        events = [item for item in decoded if isinstance(item, Event)]
-        if len(events) < len(decoded):
-            refused = [item for item in decoded if isinstance(item, Rejection)]
-            for rejection in refused:
-                metrics.REJECTIONS.labels(rejection.reason).inc()
-            self.rejected += refused
-        if events:
-            duplicates = await writer.apply(events)
-            self.duplicates += duplicates
-            self.accepted += len(events) - duplicates
-            metrics.ACCEPTED.inc(len(events) - duplicates)
-            metrics.DUPLICATES.inc(duplicates)
+    async def add(self, decoded: list[Event | Rejection], writer: Writer, first_index: int = 0) -> None:
+        """Apply the events among these and count what became of each; `first_index` is the index of the first one.
+
+        Those that could not be counted now, while others of them were, are rejected as `unavailable`.
+        """
+        places = [place for place, item in enumerate(decoded) if isinstance(item, Event)]
+        refused = [item for item in decoded if isinstance(item, Rejection)]
+        if places:
+            applied = await writer.apply([item for item in decoded if isinstance(item, Event)])
+            refused += [
+                _uncounted(first_index + places[place], failure)
+                for place, failure in applied.failures.items()
+            ]
+            accepted = len(places) - applied.duplicates - len(applied.failures)
+            self.duplicates += applied.duplicates
+            self.accepted += accepted
+            metrics.ACCEPTED.inc(accepted)
+            metrics.DUPLICATES.inc(applied.duplicates)
+        for rejection in refused:
+            metrics.REJECTIONS.labels(rejection.reason).inc()
+        self.rejected += sorted(refused, key=attrgetter("index"))
+
+
+def _uncounted(index: int, failure: Unavailable) -> Rejection:
+    return Rejection(index, "", "unavailable", f"event {index}: {failure}; send it again")
 
 
 @answering
@@ -119,7 +131,7 @@ async def _post_lines(request: web.Request) -> web.Response:
         async for lines in _lines(request):
             for start in range(0, len(lines), RUN_EVENTS_MAX):
                 batch = lines[start : start + RUN_EVENTS_MAX]
-                await tally.add(decode_lines(batch, index, clock.now_us()), writer)
+                await tally.add(decode_lines(batch, index, clock.now_us()), writer, index)
                 index += len(batch)
                 tally.refuse_flood()
     except BadRequest as error:

@@ -38,7 +38,7 @@ def add_routes(app: web.Application) -> None:
             app.router.add_get(call.path, call.handler)  # and HEAD
         else:
             app.router.add_route(call.method, call.path, call.handler)
-    app.router.add_route("*", "/{tail:.*}", problems.unknown)
+    app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown)
     app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]))
 
 
@@ -91,7 +91,7 @@ CALLS = (
     replace(POST_EVENTS, path="/", name="post_events_at_root", prose="", description=SAME),
     Call(
         "GET",
-        "/v1/movies/{slug:.+}",
+        "/v1/movies/{slug:(?s:.+)}",
         reads.get_movie,
         "get_movie",
         "counters",
@@ -101,7 +101,7 @@ CALLS = (
     ),
     Call(
         "GET",
-        "/v1/users/{user}",
+        "/v1/users/{user:[^/]+}",
         reads.get_user,
         "get_user",
         "counters",
@@ -111,7 +111,7 @@ CALLS = (
     ),
     Call(
         "GET",
-        "/v1/users/{user}/movies",
+        "/v1/users/{user:[^/]+}/movies",
         reads.get_user_movies,
         "get_user_movies",
         "counters",
@@ -137,7 +137,7 @@ CALLS = (
     ),
     Call(
         "GET",
-        "/v1/users/{user}/movies/{slug:.+}",
+        "/v1/users/{user:[^/]+}/movies/{slug:(?s:.+)}",
         reads.get_pair,
         "get_pair",
         "counters",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
+NOT_NOW = "unavailable"
+"""The reason of events that could not be counted while others of their batch were."""
+
 BACKOFF_SECONDS, BACKOFF_SECONDS_MAX = 0.25, 10.0
 ANSWER_SECONDS_MAX = 60
 
@@ -51,15 +54,22 @@ class Delivery:
         self._said: set[str] = set()
 
     async def post(self, events: list[bytes], *, repeatable: bool) -> Answer:
-        """What the service says to these events. Raises Undelivered where it says nothing of use."""
-        body = b"[" + b",".join(events) + b"]"
+        """What the service says to these events. Raises Undelivered where it says nothing of use.
+
+        Events that it could not count just now are posted again, without those that it could.
+        """
+        said, left = Answer(0, 0, []), list(range(len(events)))
         for attempt in range(self._retries + 1):
             wait_seconds = min(BACKOFF_SECONDS * 2**attempt, BACKOFF_SECONDS_MAX)
             try:
+                body = b"[" + b",".join(events[index] for index in left) + b"]"
                 async with self._http.post(self._url, data=body) as response:
                     if response.status not in UNAVAILABLE:
-                        return _answer(response.status, await response.read(), len(events))
-                    failure = f"{self._url} answers {response.status} {response.reason}"
+                        answer = _answer(response.status, await response.read(), len(left))
+                        said, left = _merged(said, answer, left)
+                        if not left:
+                            return said
+                    failure = f"{self._url} answers {response.status} {response.reason}, for {len(left)} events not now"
                     wait_seconds = max(wait_seconds, _retry_after_seconds(response))
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as lost:
                 failure = f"no answer from {self._url}: {lost or type(lost).__name__}"
@@ -127,6 +137,18 @@ def _answer(status: int, text: bytes, events: int) -> Answer:
         raise Undelivered(f"the service answered {status}: {told['title']}: {told.get('detail', '')}{hint}")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as unreadable:
         raise Undelivered(f"what answered {status} there is no playhead") from unreadable
+
+
+def _merged(said: Answer, answer: Answer, asked: list[int]) -> tuple[Answer, list[int]]:
+    """Both answers as one, and the indexes of the events that are to be posted again."""
+    rejected = [
+        (asked[index], reason, detail) for index, reason, detail in answer.rejected if reason != NOT_NOW
+    ]
+    left = [asked[index] for index, reason, _ in answer.rejected if reason == NOT_NOW]
+    merged = Answer(
+        said.accepted + answer.accepted, said.duplicates + answer.duplicates, said.rejected + rejected
+    )
+    return merged, left
 
 
 def _retry_after_seconds(response: aiohttp.ClientResponse) -> int:

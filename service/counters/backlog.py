@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 class Backlog(NamedTuple):
     """`oldest_ms` is when the oldest waiting entry was appended, by Redis' clock; None when nothing waits.
 
-    Partitions are closed to events until Redis is known to have all that Postgres has.
+    `fullest_events` wait in the partition in which most do: each has its share of the bound. A partition is closed to
+    events until Redis is known to have all that Postgres has of it.
     """
 
     events: int
     oldest_ms: int | None
+    fullest_events: int
     closed_partitions: int
 
     def age_seconds(self, now_us: int) -> float:
@@ -30,13 +32,13 @@ async def read_backlog(redis: Redis, partitions: int) -> Backlog:
         redis,
         [("backlog", [keys.stream(partition), keys.log(partition)], []) for partition in range(partitions)],
     )
-    events, oldest, closed = 0, [], 0
+    waiting_events, oldest, closed = [], [], 0
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
         waiting, first, is_open = reply
-        events += waiting
+        waiting_events.append(waiting)
         closed += not is_open
         if first:
             oldest.append(int(first.split(b"-")[0]))
-    return Backlog(events, min(oldest, default=None), closed)
+    return Backlog(sum(waiting_events), min(oldest, default=None), max(waiting_events), closed)

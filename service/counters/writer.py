@@ -19,7 +19,7 @@ from service import metrics
 from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
-from service.errors import QueueFull, RedisUnavailable
+from service.errors import QueueFull, RedisUnavailable, Unavailable
 from service.limits import RUN_EVENTS_MAX, RUN_SEGMENTS_MAX
 
 if TYPE_CHECKING:
@@ -51,8 +51,17 @@ class Share:
     answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
 
 
+class Applied(NamedTuple):
+    """How many events were duplicates, and why others could not be counted, by their place."""
+
+    duplicates: int
+    failures: dict[int, Unavailable]
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
+    """`backlog_events_max` may wait in one partition, `queue_events_max` in this process."""
+
     queue_events_max: int
     backlog_events_max: int
     timeout_seconds: float
@@ -65,14 +74,12 @@ class Writer:
         self._redis = redis
         self._partitions = partitions
         self._bounds = bounds
-        # The script sees one stream, so each has its share of the bound.
-        backlog_max = max(1, bounds.backlog_events_max // partitions)
         self._constants = (
             constants.heartbeat_interval_ms,
             constants.heartbeat_gap_ms,
             constants.implausible_tolerance_ms,
             constants.idempotency_window_us,
-            backlog_max,
+            bounds.backlog_events_max,
         )
         self._name = uuid4().hex
         self._calls = 0
@@ -85,28 +92,29 @@ class Writer:
     def waiting_events(self) -> int:
         return self._waiting_events
 
-    async def apply(self, events: Sequence[Event]) -> int:
-        """Count these events; gives how many of them were duplicates.
+    async def apply(self, events: Sequence[Event]) -> Applied:
+        """Count these events, each wholly or not at all.
 
-        Raises QueueFull at once when too many wait, and Unavailable when Redis does not take them in time. Events of
-        several partitions are several calls: then some may have counted, and sending all again with their ids is safe.
+        Events of several partitions are several calls, and some of those may fail while others succeed. Raises
+        Unavailable when none was counted: at once when too many wait, or when Redis does not take them in time.
         """
         self._make_room(len(events))
         by_partition: dict[int, list[Event]] = {}
         for event in events:
             by_partition.setdefault(partition_of(event.user, self._partitions), []).append(event)
-        answers = [
-            self._enqueue(partition, some, wants_state=False)
-            for partition, mine in by_partition.items()
-            for some in _cut(mine)
-        ]
+        shares = [(partition, some) for partition, mine in by_partition.items() for some in _cut(mine)]
+        answers = [self._enqueue(partition, some, wants_state=False) for partition, some in shares]
         settled = await asyncio.gather(*answers, return_exceptions=True)
         duplicates = 0
-        for answer in settled:
-            if isinstance(answer, BaseException):
+        failures: dict[int, Unavailable] = {}
+        for (_, some), answer in zip(shares, settled, strict=True):
+            if not isinstance(answer, BaseException):
+                duplicates += answer[0].count(DUPLICATE)
+            elif not isinstance(answer, Unavailable) or len(some) == len(events):
                 raise answer
-            duplicates += answer[0].count(DUPLICATE)
-        return duplicates
+            else:
+                failures |= dict.fromkeys(map(id, some), answer)
+        return Applied(duplicates, _placed(events, failures) if failures else {})
 
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
@@ -226,6 +234,14 @@ class Writer:
         partition, run, names, wanted = packed
         spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
         return "apply", spelled, [run, self._calls, "1" if repeated else "0", *self._constants, *wanted]
+
+
+def _placed(events: Sequence[Event], failures: dict[int, Unavailable]) -> dict[int, Unavailable]:
+    """Failures by the place of their event. Raises one of them when there is nothing else."""
+    placed = {place: failures[id(event)] for place, event in enumerate(events) if id(event) in failures}
+    if len(placed) == len(events):
+        raise placed[0]
+    return placed
 
 
 def _cut(events: list[Event]) -> Iterator[list[Event]]:

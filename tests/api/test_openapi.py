@@ -356,7 +356,7 @@ async def test_reads_that_fail_are_answered_as_described(api: Api) -> None:
 
 async def test_another_method_is_answered_as_described(api: Api) -> None:
     for call, method in ((POST, "PUT"), (BY_NAME["get_user"], "PATCH"), (BY_NAME["get_openapi"], "POST")):
-        answer = await api.call(method, call.path.replace("{user}", "ann"))
+        answer = await api.call(method, re.sub(r"\{user[^}]*\}", "ann", call.path))
         assert answer.status == 405
         assert call.method in answer.headers["Allow"].split(", ")
         conforms(call, answer)

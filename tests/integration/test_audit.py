@@ -55,7 +55,7 @@ async def test_a_changed_counter_is_named_with_what_was_expected(town: Town, aud
     assert isinstance(stored, bytes)
     right = PairRecord.unpack(stored)
     wrong = right._replace(watch_ms=right.watch_ms + 1)
-    await town.redis.hset(key, field, wrong.pack())  # type: ignore[arg-type]
+    await town.redis.hset(key, field, wrong.pack())
     (drift,) = (await all_of(audit, town)).drifts
     assert drift == (f"{key} {field}", str(right), str(wrong))
 

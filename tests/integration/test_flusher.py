@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from service import clock
 from service.counters import keys, scripts
-from service.counters.backlog import read_backlog
+from service.counters.backlog import Backlog, read_backlog
 from service.counters.partitions import partition_of
 from service.counters.writer import Bounds, Writer
 from service.db import days
@@ -72,7 +72,8 @@ class Bench:
 
     async def send(self, events: Sequence[Event]) -> int:
         """Gives how many were duplicates; the model hears of them in the same order."""
-        duplicates = await self.writer.apply(events)
+        duplicates, failures = await self.writer.apply(events)
+        assert failures == {}
         outcomes = [self.model.apply(event) for event in events]
         assert duplicates == sum(outcome.duplicate for outcome in outcomes)
         self.accepted += len(events) - duplicates
@@ -290,7 +291,7 @@ async def test_what_is_committed_is_trimmed(bench: Bench) -> None:
         assert log[b"persisted"] == log[b"appended"]
         checkpoint = (await bench.ledger.checkpoints([partition]))[partition]
         assert str(checkpoint.entry).encode() == log[b"last"]
-    assert await read_backlog(bench.redis, PARTITIONS) == (0, None)
+    assert await read_backlog(bench.redis, PARTITIONS) == Backlog(0, None, 0, 0)
 
 
 async def test_an_idle_flusher_writes_nothing(bench: Bench) -> None:

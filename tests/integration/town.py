@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.clock import now_us
 from service.counters import keys
@@ -85,11 +85,11 @@ class Town:
         accepted = sum(user.totals.events for user in self.model.users.values())
         assert int(log[b"appended"]) == accepted
 
-    async def remember(self) -> dict[bytes, bytes]:
+    async def remember(self) -> dict[Any, Any]:
         """All of Redis as it is now."""
         return {name: await self.redis.dump(name) for name in await self.redis.keys("*")}
 
-    async def go_back(self, remembered: dict[bytes, bytes]) -> None:
+    async def go_back(self, remembered: dict[Any, Any]) -> None:
         """As after a failover to a replica that had seen no more than this."""
         await self.redis.flushall()
         for name, dumped in remembered.items():
