@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import tempfile
-import threading
 import time
 import urllib.request
 from contextlib import ExitStack
@@ -62,13 +61,35 @@ class Child:
     restart_at: float | None = None
 
 
+class StopFlag:
+    """Like `threading.Event`, but safe to set in a signal handler.
+
+    An event has a lock, and a handler interrupts its own thread, which may hold it: then nobody ever lets go of it.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps to the end, since only a moment is ever waited for; gives whether it is set by then."""
+        if not self._is_set:
+            time.sleep(seconds)
+        return self._is_set
+
+
 class Supervisor:
     """One run of `playhead serve`. Call it from the main thread: children are tied to the thread that starts them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._children: list[Child] = []
-        self._stop = threading.Event()
+        self._stop = StopFlag()
         self._stack = ExitStack()
 
     def run(self, with_flusher: bool = True) -> None:

@@ -129,12 +129,9 @@ class Serving:
         """Every process of this playhead that lives, by its environment or its folder, with its command line."""
         marks = (f"PLAYHEAD_DATA_DIR={self.data_dir}\0".encode(), str(self.data_dir).encode())
         found = {}
-        for entry in Path("/proc").iterdir():
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if (
-                    not entry.name.isdigit()
-                    or entry.joinpath("stat").read_text().rsplit(")")[-1].split()[0] == "Z"
-                ):
+                if entry.joinpath("stat").read_text().rsplit(")")[-1].split()[0] == "Z":
                     continue
                 command = (entry / "cmdline").read_bytes()
                 told = (entry / "environ").read_bytes() + command + os.fsencode((entry / "cwd").readlink())

@@ -122,7 +122,8 @@ def test_what_neither_knows_is_told(serving: Serving, words: tuple[str, ...]) ->
     assert sides_of(serving, *words) == ("not there", "not there")
 
 
-def test_what_only_one_of_them_knows_is_shown(serving: Serving, redis_url: str) -> None:
+@pytest.mark.usefixtures("redis")
+async def test_what_only_one_of_them_knows_is_shown(serving: Serving, redis_url: str) -> None:
     """As after a loss of Redis."""
     done = inspected(serving, "user", USER, PLAYHEAD_REDIS_URL=redis_url)
     assert done.returncode == 0
