@@ -102,7 +102,8 @@ class Supervisor:
             if not self._stop.is_set():
                 asyncio.run(self._prepare())
             self._start_processes(with_flusher)
-            self._wait_ready()
+            # Without a flusher here, whoever runs one decides when events are taken.
+            self._wait_until("readyz" if with_flusher else "healthz")
             self._watch()
 
     def _catch_signals(self) -> None:
@@ -167,11 +168,11 @@ class Supervisor:
         self._children.append(Child(name, server, stop))
         server.start()
 
-    def _wait_ready(self) -> None:
-        """Until the service answers; a process that ends before has said why."""
+    def _wait_until(self, answered: str) -> None:
+        """Until the service answers this; a process that ends before has said why."""
         deadline = time.monotonic() + READY_SECONDS
         url = f"http://{url_host(self._settings.host)}:{self._settings.port}"
-        while not self._stop.is_set() and not _answers(f"{url}/readyz"):
+        while not self._stop.is_set() and not _answers(f"{url}/{answered}"):
             for child in self._children:
                 if ended := child.server.poll():
                     raise CannotStart(f"{ended} before playhead was ready; the lines above say why")

@@ -22,6 +22,9 @@ FREE_BYTES_MIN = 200 * MB
 
 LOCK_NAME = "playhead.lock"
 
+GIVEN_UP_SECONDS = 0.5
+"""A playhead that was killed while it started a process leaves the lock to that one for a moment."""
+
 
 class DataFolder:
     """Made if missing, checked, and locked until `close` or the end of the process.
@@ -101,7 +104,7 @@ def _made(path: Path) -> bool:
 
 def _locked(path: Path, owner: Identity) -> Lock:
     try:
-        lock = Lock(path / LOCK_NAME, owner)
+        lock = Lock(path / LOCK_NAME, owner, wait_seconds=GIVEN_UP_SECONDS)
     except LockedError as locked:
         holder = f" (pid {locked.holder})" if locked.holder else ""
         raise CannotStart(f"the data folder {path} is in use by another running playhead{holder}") from None
