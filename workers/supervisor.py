@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -91,6 +92,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._stop = StopFlag()
         self._stack = ExitStack()
+        self._folder: DataFolder | None = None
 
     def run(self, with_flusher: bool = True) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotStart with one sentence when something cannot start."""
@@ -119,7 +121,7 @@ class Supervisor:
         settings = self._settings
         if settings.redis_url and settings.database_url:
             return
-        folder = self._stack.enter_context(DataFolder(settings.data_dir))
+        folder = self._folder = self._stack.enter_context(DataFolder(settings.data_dir))
         # Entered after the folder and so left before it: the folder is free once its servers are gone.
         self._stack.callback(self._stop_children)
         if not settings.redis_url:
@@ -151,9 +153,8 @@ class Supervisor:
             await ledger.close()
 
     def _start_processes(self, with_flusher: bool) -> None:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="playhead-metrics-"))
+        variables = {"PROMETHEUS_MULTIPROC_DIR": self._metrics_folder()}
         self._stack.callback(self._stop_children)
-        variables = {"PROMETHEUS_MULTIPROC_DIR": folder}
         seconds = self._settings.shutdown_seconds
         if with_flusher:
             flusher = PythonProcess("flusher", ["workers.flushing"], variables)
@@ -161,6 +162,15 @@ class Supervisor:
             self._add("flusher", flusher, lambda: flusher.stop(seconds + 5))
         http = PythonProcess("http", serving.arguments(self._settings), variables)
         self._add("http", http, lambda: http.stop(seconds + 5))
+
+    def _metrics_folder(self) -> str:
+        """An empty folder for the metrics of one run; in the data folder, if there is one, a killed run's is reused."""
+        if self._folder is None:
+            return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="playhead-metrics-"))
+        metrics = self._folder.path / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir(mode=0o700)
+        return str(metrics)
 
     def _add(self, name: str, server: Server, stop: Callable[[], None]) -> None:
         if self._stop.is_set():
