@@ -10,6 +10,7 @@ import uvloop
 from cyclopts import App, CycloptsError, Parameter
 
 from service import logs, settings
+from service.cli.audit import audit, recover
 from service.cli.inspect import inspect
 from service.cli.replay import replay
 from service.cli.simulate import simulate
@@ -27,6 +28,8 @@ app = App(
 app.command(replay)
 app.command(simulate)
 app.command(inspect)
+app.command(audit)
+app.command(recover)
 
 
 @app.command
