@@ -52,6 +52,15 @@ class Verdict(NamedTuple):
     incomplete: int
     drifts: list[Drift]
 
+    def plus(self, other: Verdict) -> Verdict:
+        return Verdict(
+            self.users + other.users,
+            self.pairs + other.pairs,
+            self.events + other.events,
+            self.incomplete + other.incomplete,
+            self.drifts + other.drifts,
+        )
+
 
 class Audit:
     """`keeps_all` says that no raw event was ever dropped; otherwise a pair with fewer of them is left out."""
@@ -64,6 +73,10 @@ class Audit:
         self._ledger = ledger
         self._constants = constants
         self._keeps_all = keeps_all
+
+    async def known_users(self, partition: int) -> list[str]:
+        """All users of a partition that Postgres knows, by name."""
+        return [name async for names in self._history.users(partition) for name in names]
 
     async def users(self, partition: int, names: list[str]) -> Verdict:
         """Compare some users of a partition. Raises Unavailable when the flusher does not come after."""
@@ -184,28 +197,16 @@ def _cells(cells: set[int]) -> str:
 
 
 async def audit_all(
-    audit: Audit,
-    history: History,
-    partitions: int,
-    on_progress: Callable[[Verdict], None],
-    sample: int = 0,
-    seed: int = 0,
+    audit: Audit, partitions: int, on_progress: Callable[[Verdict], None], *, sample: int = 0, seed: int = 0
 ) -> Verdict:
     """Every user of every partition; or, with `sample`, about so many of them, picked by `seed`."""
     total = Verdict(0, 0, 0, 0, [])
     pick = Random(seed)  # noqa: S311 - a sample, no secret
     for partition in range(partitions):
-        known = [name async for names in history.users(partition) for name in names]
+        known = await audit.known_users(partition)
         if sample:
             known = pick.sample(known, min(len(known), -(-sample // partitions)))
         for start in range(0, len(known), USERS_AT_ONCE):
-            found = await audit.users(partition, known[start : start + USERS_AT_ONCE])
-            total = Verdict(
-                total.users + found.users,
-                total.pairs + found.pairs,
-                total.events + found.events,
-                total.incomplete + found.incomplete,
-                total.drifts + found.drifts,
-            )
+            total = total.plus(await audit.users(partition, known[start : start + USERS_AT_ONCE]))
             on_progress(total)
     return total

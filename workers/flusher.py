@@ -78,10 +78,10 @@ class Flusher:
 
     async def step(self) -> bool:
         """One flush. Gives whether more is waiting. After any failure the next step starts from the checkpoints."""
-        if self._progress is None:
-            self._progress = await self._start()
         started = time.monotonic()
         try:
+            if self._progress is None:
+                self._progress = await self._start()
             return await self._flush(self._progress, started)
         except FlushConflict as conflict:
             _log.warning("flush_conflict", detail=str(conflict))
@@ -111,8 +111,9 @@ class Flusher:
         What was committed but not trimmed is trimmed; what has no snapshot yet is noted.
         """
         checkpoints = await self._ledger.checkpoints(self._partitions)
-        for partition, at in checkpoints.items():
-            await self._recovery.level(partition, at)
+        levelled = [await self._recovery.level(partition, at) for partition, at in checkpoints.items()]
+        if any(levelled):
+            checkpoints = await self._ledger.checkpoints(self._partitions)
         await trim(self._redis, {partition: at.entry for partition, at in checkpoints.items()})
         return {
             partition: Progress(at.entry, at.appended, await self._ledger.changed_since_snapshot(partition))

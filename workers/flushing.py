@@ -46,7 +46,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None
         flusher = Flusher(
             redis,
             ledger,
-            Recovery(redis, history, constants_of(configured)),
+            Recovery(redis, ledger, history, constants_of(configured)),
             range(configured.partitions),
             events_max=configured.flush_events_max,
             snapshot_interval_seconds=configured.snapshot_interval_seconds,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from service.db.history import History
+    from service.db.ledger import Ledger
     from service.db.records import Checkpoint
     from service.rules.constants import Constants
 
@@ -66,23 +67,24 @@ class Recovered(NamedTuple):
 
 
 class Recovery:
-    def __init__(self, redis: Redis, history: History, constants: Constants) -> None:
+    def __init__(self, redis: Redis, ledger: Ledger, history: History, constants: Constants) -> None:
         self._redis = redis
+        self._ledger = ledger
         self._history = history
         self._constants = constants
 
     async def level(self, partition: int, checkpoint: Checkpoint) -> Recovered | None:
-        """Bring the partition level if it is not, and open it. Gives what was done, or None when it was level.
+        """Bring the partition level if it is not, and open it. Gives what was done, or None when it was level and open.
 
-        Raises Unavailable, and what asyncpg raises; the partition then stays closed.
+        Raises FlushConflict when the checkpoint is not the partition's any more, Unavailable, and what asyncpg raises;
+        the partition then stays closed.
         """
         stand = (await self.stands([partition]))[partition]
         before = await self._appended_before_waiting(partition, checkpoint.entry, stand)
-        if before == checkpoint.appended and not stand.is_recovering:
-            if not stand.is_open:
-                await self._open(partition, checkpoint)
+        if before == checkpoint.appended and stand.is_open:
             return None
-        return await self._recover(partition, checkpoint, stand)
+        # What waits in the stream is appended anew: no flusher that has read it before may still commit it.
+        return await self._recover(partition, await self._ledger.fence(partition, checkpoint), stand)
 
     async def stands(self, partitions: Sequence[int]) -> dict[int, Stand]:
         """Where these partitions stand, in one round trip. Raises RedisUnavailable."""
@@ -105,20 +107,14 @@ class Recovery:
             return first.appended - first.counted
         return stand.appended or 0
 
-    async def _open(self, partition: int, checkpoint: Checkpoint) -> None:
-        token = await self._close(partition)
-        waiting = await self._waiting(partition)
-        await self._resume(partition, token, checkpoint, waiting)
-
     async def _recover(self, partition: int, checkpoint: Checkpoint, stand: Stand) -> Recovered:
         started = time.monotonic()
         token = await self._close(partition)
         waiting = await self._waiting(partition)
         known = waiting[0].appended - waiting[0].counted if waiting else stand.appended or 0
         lost = checkpoint.appended - known
-        _log.warning(
-            "redis_went_back", partition=partition, lost_events=lost, postgres_has=checkpoint.appended
-        )
+        if lost > 0:
+            _log.warning("redis_went_back", partition=partition, lost_events=lost, of=checkpoint.appended)
         if lost < 0:
             # Postgres went back: its lost rows are nowhere any more. What Redis counted stays.
             _log.error("postgres_went_back", partition=partition, lost_rows=-lost)
@@ -127,8 +123,9 @@ class Recovery:
             events += await self._put(partition, token, checkpoint, names, waiting)
             users += len(names)
         await self._resume(partition, token, checkpoint, waiting)
-        recovered = Recovered(partition, max(0, lost), users, events, time.monotonic() - started)
-        _log.info("recovered", **recovered._asdict())
+        recovered = Recovered(partition, max(0, lost), users, events, round(time.monotonic() - started, 3))
+        if lost:
+            _log.info("recovered", **recovered._asdict())
         return recovered
 
     async def _close(self, partition: int) -> str:

@@ -1,4 +1,4 @@
-"""`playhead audit` and `playhead recover`: live counters held against the raw events, and brought level with Postgres."""
+"""`playhead audit` and `playhead recover`: live counters held against Postgres, and brought level with it."""
 
 from __future__ import annotations
 
@@ -69,11 +69,10 @@ async def audit(
         with console.status("") as status:
             verdict = await audit_all(
                 auditor,
-                stores.history,
                 stores.settings.partitions,
                 lambda so_far: status.update(f"{so_far.users:,} users, {so_far.events:,} events"),
-                sample,
-                seed,
+                sample=sample,
+                seed=seed,
             )
     _report(verdict, time.monotonic() - started, sample, seed)
     return 1 if verdict.drifts else 0
@@ -99,7 +98,7 @@ async def recover() -> int:
     What Redis still has is kept; only the users of lost events are built again. Does nothing to a level partition.
     """
     async with _stores() as stores:
-        recovery = Recovery(stores.redis, stores.history, constants_of(stores.settings))
+        recovery = Recovery(stores.redis, stores.ledger, stores.history, constants_of(stores.settings))
         partitions = range(stores.settings.partitions)
         lost = users = events = 0
         started = time.monotonic()

@@ -81,14 +81,17 @@ class Ledger:
         async with self._pool.acquire() as connection:
             await connection.execute(query("insert_checkpoints"), list(partitions))
             records = await connection.fetch(query("select_checkpoints"), list(partitions))
-        return {
-            record["partition"]: Checkpoint(
-                EntryId(record["entry_ms"], record["entry_seq"]),
-                EntryId(record["snapshot_ms"], record["snapshot_seq"]),
-                record["appended"],
-            )
-            for record in records
-        }
+        return {record["partition"]: _checkpoint(record) for record in records}
+
+    async def fence(self, partition: int, stands: Checkpoint) -> Checkpoint:
+        """Makes sure that no commit prepared before this one succeeds; gives where the partition stands now.
+
+        Raises FlushConflict when it stands elsewhere already.
+        """
+        moved = await self._pool.fetchrow(query("fence_checkpoint"), partition, *stands.entry)
+        if moved is None:
+            raise FlushConflict(f"partition {partition} no longer stands at {stands.entry}")
+        return _checkpoint(moved)
 
     async def changed_since_snapshot(self, partition: int) -> dict[tuple[str, str], set[str]]:
         """The pairs (user, slug) with rows after the partition's snapshot checkpoint, and of each the sessions."""
@@ -111,6 +114,14 @@ class Ledger:
         """See `service.db.days`."""
         async with self._pool.acquire() as connection:
             return await days.drop_days_before(connection, day)
+
+
+def _checkpoint(record: asyncpg.Record) -> Checkpoint:
+    return Checkpoint(
+        EntryId(record["entry_ms"], record["entry_seq"]),
+        EntryId(record["snapshot_ms"], record["snapshot_seq"]),
+        record["appended"],
+    )
 
 
 async def _move_checkpoints(connection: Connection, flush: Flush) -> None:

@@ -21,7 +21,7 @@ def audit(town: Town) -> Audit:
 
 
 async def all_of(audit: Audit, town: Town) -> Verdict:
-    return await audit_all(audit, town.history, 1, lambda _: None)
+    return await audit_all(audit, 1, lambda _: None)
 
 
 async def test_what_was_counted_right_has_no_drift(town: Town, audit: Audit) -> None:

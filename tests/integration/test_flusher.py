@@ -107,7 +107,9 @@ class Bench:
 
 def flusher_of(redis: Redis, ledger: Ledger, history: History, **changes: Any) -> Flusher:
     settings = {"events_max": 20_000, "snapshot_interval_seconds": 0.0} | changes
-    return Flusher(redis, ledger, Recovery(redis, history, Constants()), range(PARTITIONS), **settings)
+    return Flusher(
+        redis, ledger, Recovery(redis, ledger, history, Constants()), range(PARTITIONS), **settings
+    )
 
 
 @asynccontextmanager

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.counters import keys
-from service.errors import NotRecovered
+from service.db.records import CheckpointMove, Flush
+from service.errors import FlushConflict, NotRecovered
 from service.events.event import Event
 from service.rules.model import Model
 from tests.integration.town import CONSTANTS, PARTITION, START_US
 from tests.lua.book import apply
+from workers.entries import Changed, read_entries, rows_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -122,4 +124,28 @@ async def test_a_superseded_recovery_changes_nothing(town: Town) -> None:
             PARTITION, "mine", (await town.flusher._ledger.checkpoints([PARTITION]))[PARTITION], []
         )
     await town.redis.hdel(keys.log(PARTITION), "recovering")
+    await town.check()
+
+
+async def test_a_flusher_that_read_before_a_recovery_cannot_commit_after_it(town: Town) -> None:
+    """What waits is appended anew by the recovery; the old ids must not reach Postgres too."""
+    await town.send(100)
+    await town.flush()
+    remembered = await town.remember()
+    await town.send(20)
+    await town.flush()
+    await town.go_back(remembered)
+    slow = town.flusher
+    await town.send(20, user="late")
+    before = (await town.ledger.checkpoints([PARTITION]))[PARTITION]
+    found = await read_entries(town.redis, {PARTITION: before.entry}, 1000)
+    town.restart()
+    await town.flush()
+    changed: Changed = {}
+    rows = [row for entry in found[PARTITION] for row in rows_of(PARTITION, entry, changed)]
+    move = CheckpointMove(PARTITION, before.entry, found[PARTITION][-1].id, len(rows))
+    with pytest.raises(FlushConflict):
+        await town.ledger.commit(Flush([move], rows))
+    town.flusher = slow
+    await town.flush()
     await town.check()

@@ -37,7 +37,7 @@ class Town:
         self.restart()
 
     def restart(self) -> None:
-        recovery = Recovery(self.redis, self.history, CONSTANTS)
+        recovery = Recovery(self.redis, self.ledger, self.history, CONSTANTS)
         self.flusher = Flusher(
             self.redis, self.ledger, recovery, [PARTITION], events_max=1000, snapshot_interval_seconds=0
         )

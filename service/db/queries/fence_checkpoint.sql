@@ -1,0 +1,9 @@
+-- $1: partition, $2 and $3: where it stands. Moves it by the least that shuts out whoever has read it before.
+UPDATE checkpoints
+SET
+    entry_seq = entry_seq + 1,
+    snapshot_seq = snapshot_seq
+        + CASE WHEN (snapshot_ms, snapshot_seq) = (entry_ms, entry_seq) THEN 1 ELSE 0 END,
+    updated_at = now()
+WHERE partition = $1::smallint AND entry_ms = $2 AND entry_seq = $3
+RETURNING entry_ms, entry_seq, appended, snapshot_ms, snapshot_seq
