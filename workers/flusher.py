@@ -169,6 +169,8 @@ class Flusher:
             is_due = now >= mine.snapshot_due or not self._snapshot_interval_seconds
             if mine.snapshot is None and mine.changed and is_due:
                 mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
+                if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
+                    raise _WentBack
                 mine.snapshot_upto = None if mine.changed else mine.cursor
 
     def _follow(

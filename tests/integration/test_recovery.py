@@ -51,6 +51,21 @@ async def test_an_emptied_redis_is_rebuilt_from_raw_events_after_old_snapshots(t
     await town.check()
 
 
+async def test_a_snapshot_is_never_taken_of_an_emptied_redis(town: Town) -> None:
+    """It would say that nothing has changed since, and the raw events that it lacks would not be looked at again."""
+    await town.send(100)
+    await town.flush()
+    town.flusher._snapshot_interval_seconds = 1e9
+    await town.send(200)
+    while await town.flusher.step():
+        pass
+    await town.redis.flushall()
+    town.flusher._snapshot_interval_seconds = 0
+    await town.flusher.step()
+    await town.flush()
+    await town.check()
+
+
 async def test_a_redis_that_went_back_is_brought_level(town: Town) -> None:
     await town.send(200)
     await town.flush()
