@@ -79,15 +79,15 @@ local function apply_event(run, offset, constants)
 
   local state = session.state
   local late = time_us < state.time_us
-  local watch_ms, fresh_cells, claimed_ms, at_speed
+  local watch_ms, fresh_cells, claimed_ms, at_speed, first_ms
   if kind == CLAIM then
     local total_ms
     total_ms, claimed_ms, fresh_cells = mark_claim(pair.coverage_key, blob, offset, segments)
-    watch_ms, at_speed = math.max(0, total_ms - state.credited_ms), speed or NORMAL_SPEED
+    watch_ms, at_speed, first_ms = math.max(0, total_ms - state.credited_ms), speed or NORMAL_SPEED, 0
   else
     local start_ms, end_ms
     start_ms, end_ms, at_speed = played_span(state, kind, at_ms, from_ms, speed, late, constants)
-    watch_ms, claimed_ms = math.max(0, end_ms - start_ms), 0
+    watch_ms, claimed_ms, first_ms = math.max(0, end_ms - start_ms), 0, start_ms
     fresh_cells = mark_span(pair.coverage_key, start_ms, end_ms)
   end
   local excess_ms = implausible_ms(state, kind, timed == 1, late, time_us, watch_ms, at_speed, constants)
@@ -100,7 +100,7 @@ local function apply_event(run, offset, constants)
   add_totals(user.counters, watch_ms, effective, fresh_cells)
   add_totals(movie.counters, watch_ms, effective, fresh_cells)
   add_totals(pair.counters, watch_ms, effective, fresh_cells)
-  pair.has_fresh_cells = pair.has_fresh_cells or fresh_cells > 0
+  if fresh_cells > 0 and first_ms < (pair.counters.verified_cells + 1) * CELL_MS then pair.may_verify = true end
   pair.counters.implausible_ms = pair.counters.implausible_ms + excess_ms
   move_pair(pair.counters, kind, at_ms, from_ms, claimed_ms, time_us)
   state.credited_ms = state.credited_ms + watch_ms
@@ -108,9 +108,9 @@ local function apply_event(run, offset, constants)
   if not late then move_session(state, kind, at_ms, time_us, speed) end
   if id ~= '' then sweep_ids(user.ids_key, user.counters, received_us, constants) end
   user.changed, movie.changed, pair.changed, session.changed = true, true, true, true
-  local outcome = string.format('%.0f', watch_ms)
-  if excess_ms > 0 then outcome = outcome .. '!' .. string.format('%.0f', excess_ms) end
-  return outcome, true, next_offset
+  -- Lua spells whole numbers below 1e14 in full, and a claim is worth less than 1e12 ms.
+  if excess_ms > 0 then return watch_ms .. '!' .. excess_ms, true, next_offset end
+  return watch_ms, true, next_offset
 end
 
 -- What this very call answered before, if it did: its answer was lost, and it must not count again.
@@ -121,10 +121,11 @@ local function answered_before(call_key, token)
   return said == token and outcomes or nil
 end
 
--- Brings `verified_cells` up to date, once a pair: from the byte on in which it ended.
+-- Brings `verified_cells` up to date, once a pair, and only where new cells may have joined it: from the byte on in
+-- which it ended.
 local function follow_coverage(run)
   for _, pair in ipairs(run.pairs) do
-    if pair.has_fresh_cells then
+    if pair.may_verify then
       local from = math.floor(pair.counters.verified_cells / 8)
       local hole = redis.call('BITPOS', pair.coverage_key, 0, from)
       -- Past the end of the bitmap there is no 0 to be found from a byte that does not exist.

@@ -3,6 +3,14 @@
 local CELL_MS = 1000
 local WORD_CELLS = 32 -- what one BITFIELD operation sets and returns without losing bits to a double
 
+-- For each number of cells in a word: BITFIELD's name for it, and all its ones, as a number and spelled.
+local WORD_TYPES, WORD_ONES, WORD_ONES_SPELLED = {}, {}, {}
+for cells = 1, WORD_CELLS do
+  WORD_TYPES[cells] = 'u' .. cells
+  WORD_ONES[cells] = 2 ^ cells - 1
+  WORD_ONES_SPELLED[cells] = 2 ^ cells - 1 .. ''
+end
+
 -- How many bits of a number below 2^32 are set.
 local function count_bits(word)
   local count = 0
@@ -38,10 +46,9 @@ end
 
 -- A few cells: one BITFIELD, whose answer says what was there before.
 local function mark_short(key, first, cells)
-  local ones = 2 ^ cells - 1
-  local before = redis.call('BITFIELD', key, 'SET', 'u' .. cells, first, string.format('%.0f', ones))[1]
+  local before = redis.call('BITFIELD', key, 'SET', WORD_TYPES[cells], first, WORD_ONES_SPELLED[cells])[1]
   if before == 0 then return cells end
-  if before == ones then return 0 end
+  if before == WORD_ONES[cells] then return 0 end
   return cells - count_bits(before)
 end
 

@@ -9,22 +9,29 @@ local function open_run(blob)
   for i = 1, users do
     local name
     name, offset = unpack_at('>I2c0', blob, offset)
-    run.users[i] = { name = name }
+    run.users[i] = {
+      name = name, key = '', recent_key = '', ids_key = '', record = false, counters = false, changed = false,
+    }
   end
   for i = 1, movies do
     local slug
     slug, offset = unpack_at('>I2c0', blob, offset)
-    run.movies[i] = { slug = slug }
+    run.movies[i] = { slug = slug, key = '', record = false, counters = false, changed = false }
   end
   for i = 1, pairs do
     local user, movie
     user, movie, offset = unpack_at('>I2I2', blob, offset)
-    run.pairs[i] = { user = user + 1, movie = movie + 1 }
+    run.pairs[i] = {
+      user = user + 1, movie = movie + 1, coverage_key = '', field = '', record = false, counters = false,
+      changed = false, may_verify = false,
+    }
   end
   for i = 1, sessions do
     local pair, name
     pair, name, offset = unpack_at('>I2I2c0', blob, offset)
-    run.sessions[i] = { pair = pair + 1, name = name }
+    run.sessions[i] = {
+      pair = pair + 1, name = name, field = '', record = false, state = false, changed = false,
+    }
   end
   run.offset = offset
   return run
