@@ -11,6 +11,8 @@
 6. `workers.flusher` reads the streams and commits rows, snapshots and checkpoints to Postgres through
    `service.db.ledger`, in one transaction; then it trims the streams.
 7. `service.counters.reader` answers reads from Redis.
+8. `workers.recovery` brings a Redis that lost events level with Postgres before it takes new ones; `workers.audit`
+   holds live counters against the raw events.
 
 `service.settings` alone reads the environment, `service.clock` alone reads the clock, `service.errors` draws the tree
 of what can fail. `service.cli` and `workers.supervisor` put the pieces together; `service.embedded` runs Valkey and
