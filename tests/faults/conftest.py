@@ -1,0 +1,38 @@
+"""The chance of a run, and a playhead that may be hurt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.embedded.runtime import runtime_dir
+from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
+from tests.integration.serving import Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """Another one each time; FAULTS_SEED repeats one. A failure says which it was."""
+    return int(os.environ.get("FAULTS_SEED") or time.time_ns() % 1_000_000)
+
+
+@pytest.fixture
+def storm(tmp_path: Path, seed: int) -> Iterator[Storm]:
+    """A playhead of its own with clients and books."""
+    serving = Serving(tmp_path / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+    try:
+        serving.start()
+        yield Storm(serving, seed)
+    finally:
+        if serving.poll() is None:
+            serving.kill()
+        assert serving.is_gone(), serving.processes()
+        shutil.rmtree(runtime_dir(serving.data_dir), ignore_errors=True)

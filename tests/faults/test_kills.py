@@ -1,0 +1,27 @@
+"""Whatever is killed, paused or stopped: what was acknowledged is counted once, in Redis and in Postgres."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from tests.faults.faults import short_schedule
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.faults.storm import Storm
+
+
+async def test_nothing_acknowledged_is_lost_or_counted_twice(
+    storm: Storm, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every process of playhead dies once, at a random moment, while ten clients write."""
+    findings = await storm.rage(short_schedule(random.Random(seed)))
+    assert not findings, (f"FAULTS_SEED={seed}", findings)
+    assert not storm.findings.wrong, (f"FAULTS_SEED={seed}", storm.findings.wrong)
+    assert any(answers.unanswered for answers in storm.crowd.answers), "nobody noticed any fault"
+    longest = max(wound.silent_seconds for wound in storm.wounds)
+    with capsys.disabled():
+        faults, events = len(storm.wounds), storm.crowd.acknowledged
+        print(f" [seed {seed}: {faults} faults, {events} events, silent {longest:.1f} s at most] ", end="")
