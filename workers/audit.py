@@ -140,10 +140,9 @@ class Audit:
                 continue
             field = f"{keys.user(partition, user)} {keys.pair_field(slug)}"
             _hold(drifts, field, images.record_of(pair) if pair else None, record)
-            seen = pair.seen if pair else set()
-            cells = coverage.cells(bitmap)
-            if seen != cells:
-                drifts.append(Drift(keys.coverage(partition, user, slug), _cells(seen), _cells(cells)))
+            seen, found_seen = pair.seen if pair else 0, coverage.seen_of(bitmap)
+            if seen != found_seen:
+                drifts.append(Drift(keys.coverage(partition, user, slug), _spans(seen), _spans(found_seen)))
             for name, session in pair.sessions.items() if pair else ():
                 found = live.sessions.get((user, slug, name))
                 spelled = f"{keys.user(partition, user)} {keys.session_field(slug, name)}"
@@ -206,8 +205,8 @@ def _hold(drifts: list[Drift], key: str, expected: object, found: object) -> Non
         drifts.append(Drift(key, str(expected), str(found)))
 
 
-def _cells(cells: set[int]) -> str:
-    return str(coverage.spans(coverage.bitmap_of(cells)))
+def _spans(seen: int) -> str:
+    return str(coverage.spans(coverage.bitmap_of(seen)))
 
 
 async def audit_all(

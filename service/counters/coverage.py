@@ -6,6 +6,9 @@ import re
 
 _RUN = re.compile("1+")
 
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in the other order."""
+
 
 def _bits(bitmap: bytes) -> str:
     return format(int.from_bytes(bitmap), f"0{len(bitmap) * 8}b") if bitmap else ""
@@ -22,20 +25,14 @@ def verified_cells(bitmap: bytes) -> int:
     return first.end() if first else 0
 
 
-def cells(bitmap: bytes) -> set[int]:
-    """The seen cells, one by one."""
-    return {cell for start, end in spans(bitmap) for cell in range(start, end)}
+def seen_of(bitmap: bytes) -> int:
+    """The bitmap as the rules have it: bit n of the number is cell n."""
+    return int.from_bytes(bitmap.translate(_MIRRORED), "little")
 
 
-def bitmap_of(seen: set[int]) -> bytes:
-    """The bitmap in which just these cells are seen; its last byte has one."""
-    if not seen:
-        return b""
-    size = max(seen) // 8 + 1
-    bits = bytearray(size)
-    for cell in seen:
-        bits[cell >> 3] |= 0x80 >> (cell & 7)
-    return bytes(bits)
+def bitmap_of(seen: int) -> bytes:
+    """The other way round; the last byte has a cell."""
+    return seen.to_bytes(-(-seen.bit_length() // 8), "little").translate(_MIRRORED)
 
 
 def count(bitmap: bytes) -> int:

@@ -64,7 +64,7 @@ def pair_of(record: PairRecord, bitmap: bytes) -> Pair:
         record.latest_us or None,
         record.furthest_ms,
         record.implausible_ms,
-        coverage.cells(bitmap),
+        coverage.seen_of(bitmap),
     )
 
 
@@ -101,22 +101,22 @@ def _window_of(session: Session) -> tuple[int, bytes]:
     if session.seq_max is None:
         return 0, b""
     base = max(0, session.seq_max - SEQ_WINDOW + 1) // 8 * 8
-    size = (session.seq_max - base) // 8 + 1
-    bits = bytearray(size)
-    for seq in session.seqs:
-        bits[(seq - base) // 8] |= 1 << (seq - base) % 8
+    size = session.seq_max - base + 1
+    rising = _mirrored(session.seqs, size)
+    bits = rising.to_bytes(-(-size // 8), "little")
     full = len(bits) - len(bits.lstrip(b"\xff"))
-    return base + full * 8, bytes(bits[full:])
+    return base + full * 8, bits[full:]
 
 
-def _seqs_of(record: SessionRecord) -> set[int]:
+def _seqs_of(record: SessionRecord) -> int:
     if record.seq_max is None:
-        return set()
-    oldest = max(0, record.seq_max - SEQ_WINDOW + 1)
-    window = {
-        record.seq_base + place * 8 + bit
-        for place, byte in enumerate(record.seq_window)
-        for bit in range(8)
-        if byte >> bit & 1
-    }
-    return {seq for seq in window if seq >= oldest} | set(range(oldest, record.seq_base))
+        return 0
+    passed = record.seq_base - max(0, record.seq_max - SEQ_WINDOW + 1)
+    window = int.from_bytes(record.seq_window, "little")
+    rising = window << passed | (1 << passed) - 1 if passed > 0 else window >> -passed
+    return _mirrored(rising, min(record.seq_max + 1, SEQ_WINDOW))
+
+
+def _mirrored(bits: int, size: int) -> int:
+    """The lowest `size` bits in the other order: the rules count back from `seq_max`, the Lua up from the base."""
+    return int(f"{bits:0{size}b}"[::-1], 2)

@@ -1,4 +1,4 @@
-"""The specification of the counting core: every rule of design 2, plainly, on Python's own sets and dictionaries.
+"""The specification of the counting core: every rule of design 2, plainly, on Python's own numbers and dictionaries.
 
 `lua/` does the same in Redis. Random sequences of events must leave both in the same state, bit for bit
 (tests/lua/test_model.py), so whoever changes one changes the other.
@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.rules.constants import Constants
 from service.rules.session import Session
-from service.rules.spans import allowed_ms, cells, effective_ms
+from service.rules.spans import allowed_ms, cells, effective_ms, whole_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.events.event import Event
+    from service.rules.session import Span
 
 FASTER_THAN_CLOCK = "faster_than_clock"
 """The reason of implausible time that the core itself can see: more was played than the clock allowed."""
@@ -28,6 +32,9 @@ class Outcome(NamedTuple):
     implausible_ms: int = 0
 
 
+DUPLICATE = Outcome(duplicate=True)
+
+
 @dataclass(slots=True)
 class Totals:
     """The three clocks, and how many events made them. `unique_cells` counts seconds."""
@@ -38,31 +45,39 @@ class Totals:
     events: int = 0
 
     def add(self, watch_ms: int, effective: int, unique_cells: int) -> None:
+        """Of one more event."""
+        self.events += 1
         self.watch_ms += watch_ms
         self.effective_ms += effective
         self.unique_cells += unique_cells
-        self.events += 1
 
 
 @dataclass(slots=True)
 class Pair:
-    """A user and a movie. `latest_ms` and `latest_us` are None while only `load` has come."""
+    """A user and a movie. `latest_ms` and `latest_us` are None while only `load` has come.
+
+    `seen` is coverage as a bitmap: bit n of the number is second n.
+    """
 
     totals: Totals = field(default_factory=Totals)
     latest_ms: int | None = None
     latest_us: int | None = None
     furthest_ms: int = 0
     implausible_ms: int = 0
-    seen: set[int] = field(default_factory=set)
+    seen: int = 0
     sessions: dict[str, Session] = field(default_factory=dict)
 
     @property
     def verified_cells(self) -> int:
         """How far the pair is covered from second 0 without a hole."""
-        cell = 0
-        while cell in self.seen:
-            cell += 1
-        return cell
+        return whole_cells(self.seen)
+
+    def mark(self, spans: Sequence[Span]) -> int:
+        """Gives how many cells of these spans were not seen before."""
+        before = self.seen
+        for start_ms, end_ms in spans:
+            self.seen |= cells(start_ms, end_ms)
+        return self.seen.bit_count() - before.bit_count() if self.seen != before else 0
 
     def move(self, event: Event) -> None:
         """`latest` moves to what is not older; `furthest` to the highest position told. A `load` moves neither."""
@@ -70,8 +85,9 @@ class Pair:
             return
         if self.latest_us is None or event.time_us >= self.latest_us:
             self.latest_us, self.latest_ms = event.time_us, event.at_ms
-        told = [event.at_ms, event.from_ms or 0, *(end for _, end in event.segments)]
-        self.furthest_ms = max(self.furthest_ms, *told)
+        self.furthest_ms = max(self.furthest_ms, event.at_ms, event.from_ms or 0)
+        for _, end_ms in event.segments:
+            self.furthest_ms = max(self.furthest_ms, end_ms)
 
 
 @dataclass(slots=True)
@@ -93,39 +109,47 @@ class Model:
 
     def __init__(self, constants: Constants | None = None) -> None:
         self.constants = constants or Constants()
-        self.users: dict[str, User] = {}
-        self.movies: dict[str, Movie] = {}
+        self.users: dict[str, User] = defaultdict(User)
+        self.movies: dict[str, Movie] = defaultdict(Movie)
         self.pairs: dict[tuple[str, str], Pair] = {}
 
     def apply(self, event: Event) -> Outcome:
         """Count one event, once. The order of calls is the order of receipt."""
         if self._is_duplicate(event):
-            return Outcome(duplicate=True)
+            return DUPLICATE
         user, movie, pair = self._counters(event)
-        session = pair.sessions.setdefault(event.session, Session())
-        self._remember(event, user, session)
+        session = pair.sessions.get(event.session)
+        if session is None:
+            session = pair.sessions[event.session] = Session()
+        if event.id is not None:
+            user.ids[event.id] = event.received_us
+        if event.seq is not None:
+            session.remember(event.seq)
 
-        spans, speed = session.played(event, self.constants)
+        late = session.is_late(event)
+        spans, speed = session.played(event, late, self.constants)
         credited_ms = session.credit(event, spans)
-        implausible_ms = self._implausible_ms(event, session, credited_ms, speed)
-        unique_cells = self._mark(pair, spans)
-        effective = self._effective_ms(event, spans, credited_ms, speed)
+        implausible_ms = 0 if late else self._implausible_ms(event, session, credited_ms, speed)
+        unique_cells = pair.mark(spans)
+        # A claim is credited as one span, everything else has one span at most.
+        effective = effective_ms(credited_ms, speed)
 
-        for totals in (user.totals, movie.totals, pair.totals):
-            totals.add(credited_ms, effective, unique_cells)
+        user.totals.add(credited_ms, effective, unique_cells)
+        movie.totals.add(credited_ms, effective, unique_cells)
+        pair.totals.add(credited_ms, effective, unique_cells)
         pair.implausible_ms += implausible_ms
         pair.move(event)
-        if not session.is_late(event):
+        if not late:
             session.move(event)
         return Outcome(False, credited_ms, implausible_ms)
 
     def _is_duplicate(self, event: Event) -> bool:
         if event.seq is not None:
             pair = self.pairs.get((event.user, event.slug))
-            session = pair.sessions.get(event.session) if pair else None
+            session = pair and pair.sessions.get(event.session)
             if session and session.has_seen(event.seq):
                 return True
-        if event.id is None or event.user not in self.users:
+        if event.id is None:
             return False
         received_us = self.users[event.user].ids.get(event.id)
         return (
@@ -133,20 +157,13 @@ class Model:
         )
 
     def _counters(self, event: Event) -> tuple[User, Movie, Pair]:
-        user = self.users.setdefault(event.user, User())
-        movie = self.movies.setdefault(event.slug, Movie())
-        key = (event.user, event.slug)
-        if key not in self.pairs:
-            self.pairs[key] = Pair()
+        user, movie = self.users[event.user], self.movies[event.slug]
+        pair = self.pairs.get((event.user, event.slug))
+        if pair is None:
+            pair = self.pairs[event.user, event.slug] = Pair()
             user.movies += 1
             movie.viewers += 1
-        return user, movie, self.pairs[key]
-
-    def _remember(self, event: Event, user: User, session: Session) -> None:
-        if event.id is not None:
-            user.ids[event.id] = event.received_us
-        if event.seq is not None:
-            session.remember(event.seq)
+        return user, movie, pair
 
     def _implausible_ms(self, event: Event, session: Session, credited_ms: int, speed: int) -> int:
         """By how much the increment exceeds what the clock allows since the session's last event.
@@ -154,18 +171,7 @@ class Model:
         Not tested: what has no earlier event to be measured from, what is late, and a bare heartbeat without `ts`.
         """
         untested = event.kind == "heartbeat" and not event.timed
-        if untested or session.since_us is None or session.is_late(event) or event.time_us < session.since_us:
+        if untested or session.since_us is None or event.time_us < session.since_us:
             return 0
         allowed = allowed_ms(event.time_us - session.since_us, speed, self.constants.implausible_tolerance_ms)
-        return max(0, credited_ms - allowed)
-
-    def _mark(self, pair: Pair, spans: list[tuple[int, int]]) -> int:
-        before = len(pair.seen)
-        for start_ms, end_ms in spans:
-            pair.seen.update(cells(start_ms, end_ms))
-        return len(pair.seen) - before
-
-    def _effective_ms(self, event: Event, spans: list[tuple[int, int]], credited_ms: int, speed: int) -> int:
-        """A claim is credited as one span, everything else has one span at most."""
-        assert event.kind == "claim" or len(spans) <= 1
-        return effective_ms(credited_ms, speed)
+        return credited_ms - allowed if credited_ms > allowed else 0

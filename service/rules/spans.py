@@ -8,7 +8,7 @@ NORMAL_SPEED = 1000
 
 def length_ms(start_ms: int, end_ms: int) -> int:
     """A span whose end is not after its start counts nothing."""
-    return max(0, end_ms - start_ms)
+    return end_ms - start_ms if end_ms > start_ms else 0
 
 
 def effective_ms(watched_ms: int, speed: int) -> int:
@@ -16,11 +16,17 @@ def effective_ms(watched_ms: int, speed: int) -> int:
     return (watched_ms * 2 * NORMAL_SPEED + speed) // (2 * speed)
 
 
-def cells(start_ms: int, end_ms: int) -> range:
-    """The cells that a span marks: floor(start) to ceil(end) - 1, in seconds."""
+def cells(start_ms: int, end_ms: int) -> int:
+    """The cells that a span marks, floor(start) to ceil(end) - 1, as a bitmap: bit n of the number is cell n."""
     if end_ms <= start_ms:
-        return range(0)
-    return range(start_ms // CELL_MS, -(-end_ms // CELL_MS))
+        return 0
+    first, end = start_ms // CELL_MS, -(-end_ms // CELL_MS)
+    return (1 << end - first) - 1 << first
+
+
+def whole_cells(seen: int) -> int:
+    """How many cells from 0 on are seen without a hole: where the lowest bit that is not set lies."""
+    return (~seen & seen + 1).bit_length() - 1
 
 
 def allowed_ms(elapsed_us: int, speed: int, tolerance_ms: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from service.events.event import Event
 from service.rules.constants import Constants
 from service.rules.model import Model, Outcome
-from tests.lua.book import apply, book_of_model, book_of_redis
+from tests.lua.book import apply, book_of_model, book_of_redis, cells_of
 from tests.opening import open_partitions
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ class Viewer:
         in_redis = await book_of_redis(self._redis, self._partition, self._model, 0)
         assert in_redis == book_of_model(self._model, 0)
         return self._model.pairs[user, slug]
+
+    async def seen(self) -> frozenset[int]:
+        """The seconds that the pair covers."""
+        return cells_of((await self.pair()).seen)
 
     @property
     def model(self) -> Model:

@@ -11,6 +11,7 @@ import orjson
 from service.api import shapes
 from service.events.decode import decode_body
 from service.events.event import Event
+from tests.lua.book import cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ def _pair(pair: Pair) -> Document:
         "furthest": shapes.seconds(pair.furthest_ms),
         "verified": pair.verified_cells,
         "implausible_seconds": shapes.seconds(pair.implausible_ms),
-        "coverage": _spans(pair.seen),
+        "coverage": _spans(cells_of(pair.seen)),
     }
 
 
@@ -75,7 +76,7 @@ def _clocks(totals: Totals) -> Document:
     }
 
 
-def _spans(cells: set[int]) -> list[list[int]]:
+def _spans(cells: frozenset[int]) -> list[list[int]]:
     spans: list[list[int]] = []
     for cell in sorted(cells):
         if spans and spans[-1][1] == cell:

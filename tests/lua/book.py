@@ -71,7 +71,7 @@ def book_of_model(model: Model, since_us: int) -> Book:
                 pair.furthest_ms,
                 pair.latest_ms,
                 pair.latest_us,
-                frozenset(pair.seen),
+                cells_of(pair.seen),
             )
             for pair_name, pair in model.pairs.items()
         },
@@ -115,6 +115,11 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
     }
 
 
+def cells_of(seen: int) -> frozenset[int]:
+    """The places of the bits that are set."""
+    return frozenset(place for place, bit in enumerate(reversed(f"{seen:b}")) if bit == "1")
+
+
 def _totals(totals: Totals) -> tuple[int, int, int, int]:
     return totals.watch_ms, totals.effective_ms, totals.unique_cells, totals.events
 
@@ -128,7 +133,9 @@ def _session(session: Session) -> tuple[object, ...]:
         session.speed,
         session.credited_ms,
         session.seq_max,
-        frozenset(session.seqs),
+        frozenset(session.seq_max - age for age in cells_of(session.seqs))
+        if session.seq_max is not None
+        else frozenset(),
     )
 
 
