@@ -32,6 +32,10 @@ run: install ## start Valkey, Postgres and playhead on port 8000
 test: install ## run the tests; they start the servers they need
 	$(BIN)/pytest
 
+.PHONY: faults
+faults: install ## kill processes two hundred times under load; prints a seed, FAULTS_SEED repeats it
+	$(BIN)/python -m tests.faults
+
 .PHONY: check
 check: install ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

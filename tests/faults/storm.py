@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SILENT_SECONDS_MAX = 15.0
 """After any fault events are acknowledged again within this."""
 
+START_AGAIN_SECONDS_MAX = 60.0
+"""The same where all of playhead ended and is started again, on a machine that may have other things to do."""
+
 REDIS_TIMEOUT_SECONDS = 3
 """Of the service under test: shorter than clients wait, so that nothing comes to count long after they gave up."""
 
@@ -39,7 +42,7 @@ class Wound(NamedTuple):
 
     fault: Fault
     silent_seconds: float
-    stored_seconds: float
+    flowing_seconds: float
     acknowledged: int
 
 
@@ -77,10 +80,11 @@ class Storm:
         event = await self.crowd.probe()
         silent_seconds = self.crowd.pulse.longest_seconds
         await until(lambda: self._is_stored(event), "the event in Postgres", STORED_SECONDS_MAX)
-        if silent_seconds > SILENT_SECONDS_MAX:
+        bound = START_AGAIN_SECONDS_MAX if "supervisor" in fault.kinds else SILENT_SECONDS_MAX
+        if silent_seconds > bound:
             self.findings.wrong.append(f"after {fault.name} nothing was accepted for {silent_seconds:.1f} s")
-        stored_seconds = time.monotonic() - began
-        return Wound(fault, silent_seconds, stored_seconds, self.crowd.acknowledged - acknowledged)
+        flowing_seconds = time.monotonic() - began
+        return Wound(fault, silent_seconds, flowing_seconds, self.crowd.acknowledged - acknowledged)
 
     async def _is_stored(self, event: Document) -> bool:
         try:
@@ -95,8 +99,27 @@ class Storm:
         finally:
             connection.terminate()
 
-    def summary(self) -> list[dict[str, Any]]:
-        """A line for each group of faults."""
+    @property
+    def kills(self) -> int:
+        return sum(wound.fault.kills for wound in self.wounds)
+
+    def result(self) -> dict[str, Any]:
+        """All of it, for a report."""
+        answers = self.crowd.answers
+        return {
+            "kills": self.kills,
+            "acknowledged": self.crowd.acknowledged,
+            "answers_lost": sum(one.unanswered for one in answers),
+            "refused": sum(one.refused for one in answers),
+            "recognised_as_duplicates": sum(one.duplicates for one in answers),
+            "lost": self.findings.lost,
+            "doubled": self.findings.doubled,
+            "wrong": self.findings.wrong,
+            "faults": self._lines(),
+        }
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """One for each group of faults."""
         groups: dict[str, list[Wound]] = defaultdict(list)
         for wound in self.wounds:
             groups[wound.fault.group].append(wound)
@@ -104,11 +127,13 @@ class Storm:
             {
                 "fault": group,
                 "times": len(wounds),
-                "acknowledged_meanwhile": sum(wound.acknowledged for wound in wounds),
-                "silent_seconds_median": round(median(wound.silent_seconds for wound in wounds), 2),
-                "silent_seconds_max": round(max(wound.silent_seconds for wound in wounds), 2),
-                "flowing_again_seconds_median": round(median(wound.stored_seconds for wound in wounds), 2),
-                "flowing_again_seconds_max": round(max(wound.stored_seconds for wound in wounds), 2),
+                "acknowledged": sum(wound.acknowledged for wound in wounds),
+                **_spread("silent_seconds", [wound.silent_seconds for wound in wounds]),
+                **_spread("flowing_seconds", [wound.flowing_seconds for wound in wounds]),
             }
             for group, wounds in sorted(groups.items())
         ]
+
+
+def _spread(name: str, seconds: list[float]) -> dict[str, float]:
+    return {f"{name}_median": round(median(seconds), 2), f"{name}_max": round(max(seconds), 2)}

@@ -110,11 +110,11 @@ class Serving:
 
     @property
     def redis_url(self) -> str:
-        return embedded_redis_url(self.data_dir)
+        return self.variables.get("PLAYHEAD_REDIS_URL") or embedded_redis_url(self.data_dir)
 
     @property
     def database_url(self) -> str:
-        return embedded_database_url(self.data_dir)
+        return self.variables.get("PLAYHEAD_DATABASE_URL") or embedded_database_url(self.data_dir)
 
     def text(self) -> str:
         """All that it said since its last start."""
