@@ -10,7 +10,7 @@ PlayheadError
 │   └── RedisUnavailable    Redis did not answer in time, refused, or is loading
 ├── NotFound                a user, movie or pair never seen: 404
 ├── BadRequest              the request cannot be read: 400, 413, 415
-└── FlushConflict           another flusher committed this partition first; nothing was written
+└── FlushConflict           the partition is another flusher's by now; nothing was written
 
 Expected refusals of single events are values, not exceptions: `service.events.rejection.Rejection`.
 """
@@ -66,4 +66,8 @@ class BadRequest(PlayheadError):
 
 
 class FlushConflict(PlayheadError):
-    pass
+    """`partitions` are those that are not as the flush says; the others it could have written."""
+
+    def __init__(self, detail: str, partitions: frozenset[int]) -> None:
+        super().__init__(detail)
+        self.partitions = partitions

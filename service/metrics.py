@@ -46,6 +46,12 @@ FLUSH_FAILURES = Counter(
     "playhead_flush_failures", "Flushes that failed and were tried again.", registry=REGISTRY
 )
 SNAPSHOTS = Counter("playhead_snapshots", "Pairs whose snapshot was committed.", registry=REGISTRY)
+PARTITIONS_HELD = Gauge(
+    "playhead_partitions_held",
+    "Partitions that the flushers of this playhead hold.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

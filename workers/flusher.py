@@ -1,9 +1,9 @@
 """The flusher: moves entries from the streams into Postgres, exactly once.
 
-One step reads what the streams have after each partition's checkpoint, commits rows, snapshots and the moved
+One step reads what the streams have after each held partition's checkpoint, commits rows, snapshots and the moved
 checkpoints in one transaction, and only then trims. Killed anywhere, it begins again at the checkpoint: what was not
 committed is still in the stream, and what was committed is never committed again, since a checkpoint moves only from
-where it was read. Two flushers at once are safe for the same reason: the slower one's commit is refused.
+where it was read, and only for whoever holds the partition (`workers.leases`).
 
 A snapshot holds everything up to its version, so it is committed in the transaction that brings the rows up to
 there, or in a later one: never before its rows.
@@ -12,23 +12,31 @@ there, or in a later one: never before its rows.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
 from service import metrics
-from service.db.records import CheckpointMove, EntryId, Flush, Snapshots
 from service.errors import FlushConflict
-from workers.entries import Changed, Entry, Row, add_changed, read_entries, rows_of, trim
+from workers.entries import read_entries, trim
+from workers.progress import (
+    Found,
+    Progress,
+    WentBack,
+    flush_of,
+    gather,
+    ready_snapshots,
+    refuse_gaps,
+)
 from workers.snapshots import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from redis.asyncio import Redis
 
     from service.db.ledger import Ledger
+    from workers.leases import Leases
     from workers.recovery import Recovery
 
 _log = structlog.get_logger()
@@ -37,20 +45,7 @@ ENTRIES_MIN, ENTRIES_MAX = 8, 4000
 """Entries read at once of one partition: from a few packs of a thousand events to many of a single one."""
 
 IDLE_SECONDS = 1.0
-"""How often an idle flusher looks whether Redis went back, or another flusher moved a checkpoint."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far one partition has come. `snapshot` waits for the rows up to its version to be committed with it."""
-
-    cursor: EntryId
-    appended: int
-    changed: Changed = field(default_factory=dict)
-    snapshot: Snapshot | None = None
-    snapshot_due: float = 0.0
-    snapshot_upto: EntryId | None = None
-    """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
+"""How often an idle flusher looks whether Redis went back."""
 
 
 class Flusher:
@@ -61,7 +56,7 @@ class Flusher:
         redis: Redis,
         ledger: Ledger,
         recovery: Recovery,
-        partitions: Sequence[int],
+        leases: Leases,
         *,
         events_max: int,
         snapshot_interval_seconds: float,
@@ -69,30 +64,25 @@ class Flusher:
         self._redis = redis
         self._ledger = ledger
         self._recovery = recovery
-        self._partitions = partitions
+        self._leases = leases
         self._events_max = events_max
         self._snapshot_interval_seconds = snapshot_interval_seconds
-        self._progress: dict[int, Progress] | None = None
+        self._progress: dict[int, Progress] = {}
         self._entries_count = ENTRIES_MIN
         self._looked_at = time.monotonic()
 
     async def step(self) -> bool:
-        """One flush. Gives whether more is waiting. After any failure the next step starts from the checkpoints."""
+        """One flush of the partitions held. Gives whether more is waiting.
+
+        After a failure the next step starts from the checkpoints.
+        """
         started = time.monotonic()
-        try:
-            if self._progress is None:
-                self._progress = await self._start()
-            return await self._flush(self._progress, started)
-        except FlushConflict as conflict:
-            _log.warning("flush_conflict", detail=str(conflict))
-            self._progress = None
-            return False
-        except _WentBack:  # the next step starts with bringing Redis level
-            self._progress = None
-            return True
-        except BaseException:
-            self._progress = None
-            raise
+        await self._leases.balance()
+        failed = await self._follow_leases()
+        more = await self._flush_held(started)
+        if failed:
+            raise failed
+        return more
 
     async def finish(self) -> None:
         """Flush until nothing is left, snapshots included, whether they are due or not."""
@@ -100,68 +90,100 @@ class Flusher:
         while await self.step() or self._is_behind():
             pass
 
+    async def _flush_held(self, started: float) -> bool:
+        try:
+            return await self._flush(self._progress, started)
+        except FlushConflict as conflict:
+            _log.warning("flush_conflict", detail=str(conflict))
+            self._forget(conflict.partitions)
+            self._leases.look_again()
+            return False
+        except WentBack as back:  # the next step starts with bringing Redis level
+            self._forget(back.partitions)
+            return True
+        except BaseException:
+            self._progress.clear()
+            raise
+
     def _is_behind(self) -> bool:
-        return self._progress is None or any(
+        return self._progress.keys() != self._leases.held.keys() or any(
             mine.changed or mine.snapshot for mine in self._progress.values()
         )
 
-    async def _start(self) -> dict[int, Progress]:
-        """From the checkpoints on, with every partition level and open.
+    def _forget(self, partitions: Collection[int]) -> None:
+        """The next step begins them again, if they are still held."""
+        for partition in partitions:
+            self._progress.pop(partition, None)
+
+    async def _follow_leases(self) -> Exception | None:
+        """Begin the partitions that were taken, and those that somebody fenced; drop those that are held no more.
+
+        Gives what beginning one failed with: the others go on meanwhile.
+        """
+        held, failure = self._leases.held, None
+        self._forget(
+            [
+                partition
+                for partition, mine in self._progress.items()
+                if partition not in held or mine.epoch < held[partition]
+            ]
+        )
+        for partition in sorted(held.keys() - self._progress.keys()):
+            try:
+                if begun := await self._begin(partition):
+                    self._progress[partition] = begun
+            except Exception as failed:
+                failure = failed
+        return failure
+
+    async def _begin(self, partition: int) -> Progress | None:
+        """From the checkpoint on, with the partition level and open; None when it is another flusher's by now.
 
         What was committed but not trimmed is trimmed; what has no snapshot yet is noted.
         """
-        checkpoints = await self._ledger.checkpoints(self._partitions)
-        levelled = [await self._recovery.level(partition, at) for partition, at in checkpoints.items()]
-        if any(levelled):
-            checkpoints = await self._ledger.checkpoints(self._partitions)
-        await trim(self._redis, {partition: at.entry for partition, at in checkpoints.items()})
-        return {
-            partition: Progress(at.entry, at.appended, await self._ledger.changed_since_snapshot(partition))
-            for partition, at in checkpoints.items()
-        }
+        checkpoint = (await self._ledger.checkpoints([partition]))[partition]
+        if checkpoint.holder != self._leases.name:
+            self._leases.look_again()
+            return None
+        if await self._recovery.level(partition, checkpoint):
+            checkpoint = (await self._ledger.checkpoints([partition]))[partition]
+        await trim(self._redis, {partition: checkpoint.entry})
+        changed = await self._ledger.changed_since_snapshot(partition)
+        return Progress(checkpoint.epoch, checkpoint.entry, checkpoint.appended, changed)
 
     async def _flush(self, progress: dict[int, Progress], started: float) -> bool:
+        if not progress:
+            return False
         await self._take_snapshots(progress, started)
-        found = await read_entries(
-            self._redis, {partition: mine.cursor for partition, mine in progress.items()}, self._entries_count
-        )
-        _refuse_gaps(progress, found)
-        rows, changed = _gather(found)
-        moves = [
-            CheckpointMove(
-                partition, progress[partition].cursor, entries[-1].id, sum(entry.counted for entry in entries)
-            )
-            for partition, entries in found.items()
-        ]
-        reached = {move.partition: move.after for move in moves}
-        ready = [
-            mine.snapshot
-            for partition, mine in progress.items()
-            if mine.snapshot and mine.snapshot.version <= reached.get(partition, mine.cursor)
-        ]
-        if not rows and not ready:
+        cursors = {partition: mine.cursor for partition, mine in progress.items()}
+        found = await read_entries(self._redis, cursors, self._entries_count)
+        refuse_gaps(progress, found)
+        rows, changed = gather(found)
+        ready = ready_snapshots(progress, found)
+        if not found and not ready:
             return await self._look_around(progress, started)
-        await self._ledger.commit(Flush(moves, rows, _joined(ready, progress)))
-        await trim(self._redis, reached)
-        self._follow(progress, found, changed, ready, started)
+        await self._ledger.commit(flush_of(progress, found, rows, ready))
+        await trim(self._redis, {partition: entries[-1].id for partition, entries in found.items()})
+        for partition, entries in found.items():
+            progress[partition].follow(entries, changed[partition])
+        self._done(progress, ready, started)
         metrics.FLUSHED.inc(len(rows))
         metrics.SNAPSHOTS.inc(sum(len(snapshot.states.pairs) for snapshot in ready))
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
         return self._adapt(found, len(rows))
 
     async def _look_around(self, progress: dict[int, Progress], now: float) -> bool:
-        """What was lost in Redis, or taken by another flusher, is not found in the streams: the counts tell of it."""
+        """What was lost in Redis is not found in the streams: the counts tell of it."""
         if now - self._looked_at < IDLE_SECONDS:
             return False
         self._looked_at = now
-        stands = await self._recovery.stands(self._partitions)
-        if not all(stands[partition].is_level(mine.appended) for partition, mine in progress.items()):
-            raise _WentBack
-        checkpoints = await self._ledger.checkpoints(self._partitions)
-        if all(checkpoints[partition].entry == mine.cursor for partition, mine in progress.items()):
-            return False
-        self._progress = None
-        return True
+        stands = await self._recovery.stands(list(progress))
+        back = {
+            partition for partition, mine in progress.items() if not stands[partition].is_level(mine.appended)
+        }
+        if back:
+            raise WentBack(back)
+        return False
 
     async def _take_snapshots(self, progress: dict[int, Progress], now: float) -> None:
         """Of each partition that has one due and none under way. What changes from here on is for the next one."""
@@ -170,74 +192,21 @@ class Flusher:
             if mine.snapshot is None and mine.changed and is_due:
                 mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
                 if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
-                    raise _WentBack
+                    raise WentBack({partition})
                 mine.snapshot_upto = None if mine.changed else mine.cursor
 
-    def _follow(
-        self,
-        progress: dict[int, Progress],
-        found: dict[int, list[Entry]],
-        changed: dict[int, Changed],
-        ready: list[Snapshot],
-        now: float,
-    ) -> None:
-        for partition, entries in found.items():
-            progress[partition].cursor = entries[-1].id
-            progress[partition].appended = entries[-1].appended
-            add_changed(progress[partition].changed, changed[partition])
+    def _done(self, progress: dict[int, Progress], ready: list[Snapshot], now: float) -> None:
         for snapshot in ready:
             mine = progress[snapshot.partition]
             mine.snapshot = None
             # What is left over from a snapshot that could not hold all goes into the next one at once.
             mine.snapshot_due = now + self._snapshot_interval_seconds if mine.snapshot_upto else now
 
-    def _adapt(self, found: dict[int, list[Entry]], events: int) -> bool:
+    def _adapt(self, found: Found, events: int) -> bool:
         """Read as many entries next time as bring about `events_max` events. Gives whether a partition had more."""
         full = any(len(entries) >= self._entries_count for entries in found.values())
         entries = sum(map(len, found.values()))
         if entries:
-            per_partition = self._events_max * entries // max(events, 1) // len(self._partitions)
+            per_partition = self._events_max * entries // max(events, 1) // len(self._progress)
             self._entries_count = max(ENTRIES_MIN, min(ENTRIES_MAX, per_partition))
         return full
-
-
-class _WentBack(Exception):
-    """Redis has forgotten events that Postgres has."""
-
-
-def _refuse_gaps(progress: dict[int, Progress], found: dict[int, list[Entry]]) -> None:
-    """Each entry goes on where the one before it ended; the first one where Postgres does."""
-    for partition, entries in found.items():
-        appended = progress[partition].appended
-        for entry in entries:
-            if entry.appended - entry.counted != appended:
-                raise _WentBack
-            appended = entry.appended
-
-
-def _gather(found: dict[int, list[Entry]]) -> tuple[list[Row], dict[int, Changed]]:
-    """All rows of all entries, and what changed in each partition."""
-    rows: list[Row] = []
-    changed: dict[int, Changed] = {partition: {} for partition in found}
-    for partition, entries in found.items():
-        for entry in entries:
-            rows += rows_of(partition, entry, changed[partition])
-    return rows, changed
-
-
-def _joined(ready: list[Snapshot], progress: dict[int, Progress]) -> Snapshots | None:
-    """Several partitions' snapshots as one. They share no name: every counter belongs to one partition."""
-    if not ready:
-        return None
-    upto = {
-        snapshot.partition: cursor
-        for snapshot in ready
-        if (cursor := progress[snapshot.partition].snapshot_upto) is not None
-    }
-    return Snapshots(
-        users=[user for snapshot in ready for user in snapshot.states.users],
-        pairs=[pair for snapshot in ready for pair in snapshot.states.pairs],
-        sessions=[session for snapshot in ready for session in snapshot.states.sessions],
-        movie_shares=[share for snapshot in ready for share in snapshot.states.movie_shares],
-        upto=upto,
-    )

@@ -1,4 +1,4 @@
-"""The flusher's process: its composition root. `python -m workers.flushing`, or `playhead flush`."""
+"""A flusher's process: its composition root. `python -m workers.flushing [NAME]`, or `playhead flush`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from service.db.migrate import current, head
 from service.errors import CannotStart, PlayheadError
 from workers.days import PAUSE_SECONDS, Days
 from workers.flusher import Flusher
+from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.loop import drive
 from workers.process import end_with_supervisor
 from workers.recovery import Recovery
@@ -33,36 +34,58 @@ REDIS_TIMEOUT_SECONDS = 30.0
 """A large read takes longer than a request may."""
 
 
-async def flush_until_stopped(configured: Settings, stop: asyncio.Event) -> None:
+async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: str) -> None:
     """Flush until `stop` is set; then once more, until nothing is left that can be flushed."""
     database_url = database_url_of(configured)
     await _verify_schema(database_url)
-    ledger = await Ledger.connect(database_url)
+    ledger = await Ledger.connect(database_url, name=name)
     history = await History.connect(database_url)
     redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
     try:
         await verify(redis, configured.partitions)
         await verify_partitions(ledger, configured.partitions)
+        leases = Leases(ledger.leasing, name, range(configured.partitions))
+        await ledger.checkpoints(range(configured.partitions))
         flusher = Flusher(
             redis,
             ledger,
             Recovery(redis, ledger, history, constants_of(configured)),
-            range(configured.partitions),
+            leases,
             events_max=configured.flush_events_max,
             snapshot_interval_seconds=configured.snapshot_interval_seconds,
         )
         days = Days(ledger, configured.events_keep_days)
         await asyncio.gather(
-            drive(
-                "flusher", flusher.step, stop, configured.flush_interval_ms / 1000, metrics.FLUSH_FAILURES.inc
-            ),
+            _flush_and_leave(flusher, leases, stop, configured),
             drive("days", days.step, stop, PAUSE_SECONDS),
         )
-        await _flush_rest(flusher, configured.shutdown_seconds)
     finally:
         await redis.aclose()
         await history.close()
         await ledger.close()
+
+
+async def _flush_and_leave(
+    flusher: Flusher, leases: Leases, stop: asyncio.Event, configured: Settings
+) -> None:
+    """Says all the while that this flusher lives, also during a long flush and the last one."""
+    left = asyncio.Event()
+    renewing = asyncio.create_task(drive("leases", leases.renew, left, RENEW_SECONDS))
+    pause_seconds = configured.flush_interval_ms / 1000
+    await drive("flusher", flusher.step, stop, pause_seconds, metrics.FLUSH_FAILURES.inc)
+    await _flush_rest(flusher, configured.shutdown_seconds)
+    left.set()
+    await renewing
+    await _leave(leases)
+
+
+async def _leave(leases: Leases) -> None:
+    """Where this fails, the leases run out by themselves."""
+    try:
+        async with asyncio.timeout(LEASE_SECONDS):
+            await leases.leave()
+    except Exception as failed:
+        _log.warning("leases_not_given_back", error=f"{type(failed).__name__}: {failed}")
 
 
 async def _flush_rest(flusher: Flusher, seconds: float) -> None:
@@ -92,12 +115,12 @@ async def verify_partitions(ledger: Ledger, partitions: int) -> None:
         )
 
 
-async def run(configured: Settings) -> None:
-    """Flush until SIGTERM or SIGINT."""
+async def run(configured: Settings, name: str | None = None) -> None:
+    """Flush until SIGTERM or SIGINT. Under the `name` of an earlier run, which has ended, its leases are taken over."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await flush_until_stopped(configured, stop)
+    await flush_until_stopped(configured, stop, name or new_name())
 
 
 def main() -> int:
@@ -105,7 +128,7 @@ def main() -> int:
         end_with_supervisor(signal.SIGTERM)
         configured = settings.load()
         logs.configure(configured.log_level, configured.log_format)
-        uvloop.run(run(configured))
+        uvloop.run(run(configured, *sys.argv[1:2]))
     except PlayheadError as error:
         print(f"playhead: {error}", file=sys.stderr)
         return 1

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
-_CONNECTIONS_MAX: Final = 2
-"""One for the flush, one for what happens beside it."""
+_CONNECTIONS_MAX: Final = 3
+"""One for the flush, one for what happens beside it, one that says meanwhile that the flusher lives."""
 
 _CONNECT_SECONDS: Final = 10
 
@@ -22,8 +22,10 @@ _POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which Postgres counts."""
 
 
-async def open_pool(database_url: str, command_timeout_seconds: float) -> asyncpg.Pool[asyncpg.Record]:
-    """Connections on which times are whole microseconds since 1970, in and out.
+async def open_pool(
+    database_url: str, command_timeout_seconds: float, name: str = "playhead"
+) -> asyncpg.Pool[asyncpg.Record]:
+    """Connections on which times are whole microseconds since 1970, in and out; Postgres shows them under `name`.
 
     Raises CannotStart when there is none to be had now.
     """
@@ -35,6 +37,7 @@ async def open_pool(database_url: str, command_timeout_seconds: float) -> asyncp
         timeout=_CONNECT_SECONDS,
         command_timeout=command_timeout_seconds,
         init=_count_time,
+        server_settings={"application_name": name},
     )
     with reaching():
         await pool

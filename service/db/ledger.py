@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from service.db import days
 from service.db.connections import open_pool
+from service.db.leasing import Leasing
 from service.db.queries import query
 from service.db.records import (
     EVENT_COLUMNS,
@@ -24,12 +25,12 @@ from service.db.records import (
 from service.errors import FlushConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import asyncpg
 
     from service.db.connections import Connection
-    from service.db.records import Flush, Snapshots
+    from service.db.records import CheckpointMove, Flush, Snapshots
 
 _UPSERT_ROWS_MAX: Final = 1000
 """Snapshots in one statement: with the longest coverage, 21,600 bytes, that makes 22 MB."""
@@ -50,10 +51,14 @@ class Ledger:
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        self.leasing = Leasing(pool)
 
     @classmethod
-    async def connect(cls, database_url: str, *, command_timeout_seconds: float = 60) -> Self:
-        return cls(await open_pool(database_url, command_timeout_seconds))
+    async def connect(
+        cls, database_url: str, *, name: str = "playhead", command_timeout_seconds: float = 60
+    ) -> Self:
+        """`name` is what Postgres shows its sessions under; a flusher's own, so that they can be ended for it."""
+        return cls(await open_pool(database_url, command_timeout_seconds, name))
 
     async def close(self) -> None:
         try:
@@ -65,8 +70,8 @@ class Ledger:
     async def commit(self, flush: Flush) -> None:
         """Commits the flush in one transaction.
 
-        Raises FlushConflict, with nothing written, when a checkpoint is not where the flush says it was.
-        A snapshot is written only over an older one.
+        Raises FlushConflict, with nothing written, when a checkpoint is not where the flush says it was, or under
+        another epoch. A snapshot is written only over an older one.
         """
         async with self._pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             await connection.execute(query("promise_durability"))
@@ -88,9 +93,12 @@ class Ledger:
 
         Raises FlushConflict when it stands elsewhere already.
         """
-        moved = await self._pool.fetchrow(query("fence_checkpoint"), partition, *stands.entry)
+        moved = await self._pool.fetchrow(query("fence_checkpoint"), partition, *stands.entry, stands.epoch)
         if moved is None:
-            raise FlushConflict(f"partition {partition} no longer stands at {stands.entry}")
+            raise FlushConflict(
+                f"partition {partition} no longer stands at {stands.entry} in epoch {stands.epoch}",
+                frozenset([partition]),
+            )
         return _checkpoint(moved)
 
     async def changed_since_snapshot(self, partition: int) -> dict[tuple[str, str], set[str]]:
@@ -121,6 +129,8 @@ def _checkpoint(record: asyncpg.Record) -> Checkpoint:
         EntryId(record["entry_ms"], record["entry_seq"]),
         EntryId(record["snapshot_ms"], record["snapshot_seq"]),
         record["appended"],
+        record["epoch"],
+        record["holder"],
     )
 
 
@@ -128,11 +138,8 @@ async def _move_checkpoints(connection: Connection, flush: Flush) -> None:
     """Locks before it compares, in order of partition: no two flushes wait for each other."""
     moves = {move.partition: move for move in flush.checkpoints}
     upto = flush.snapshots.upto if flush.snapshots else {}
-    locked = await connection.fetch(query("lock_checkpoints"), [*{*moves, *upto}])
-    stored = {record["partition"]: EntryId(record["entry_ms"], record["entry_seq"]) for record in locked}
-    for move in moves.values():
-        if (stands := stored.get(move.partition)) != move.before:
-            raise FlushConflict(f"partition {move.partition} stands at {stands}, not at {move.before}")
+    locked = await connection.fetch(query("lock_checkpoints"), [*{*moves, *upto, *flush.epochs}])
+    _refuse_conflicts(flush, moves, {record["partition"]: record for record in locked})
     if moves:
         await connection.execute(
             query("move_checkpoints"),
@@ -141,6 +148,23 @@ async def _move_checkpoints(connection: Connection, flush: Flush) -> None:
             [move.after.seq for move in moves.values()],
             [move.events for move in moves.values()],
         )
+
+
+def _refuse_conflicts(
+    flush: Flush, moves: Mapping[int, CheckpointMove], stored: Mapping[int, asyncpg.Record]
+) -> None:
+    conflicts = {}
+    for partition in {*moves, *flush.epochs}:
+        record, epoch = stored.get(partition), flush.epochs.get(partition, 0)
+        stands = EntryId(record["entry_ms"], record["entry_seq"]) if record else None
+        if partition in moves and stands != moves[partition].before:
+            conflicts[partition] = (
+                f"partition {partition} stands at {stands}, not at {moves[partition].before}"
+            )
+        elif record and record["epoch"] != epoch:
+            conflicts[partition] = f"partition {partition} is in epoch {record['epoch']}, not in {epoch}"
+    if conflicts:
+        raise FlushConflict("; ".join(conflicts.values()), frozenset(conflicts))
 
 
 async def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -154,19 +154,27 @@ class CheckpointMove:
 
 @dataclass(slots=True, frozen=True)
 class Flush:
-    """What one transaction commits: the rows of all entries in (before, after] of each moved partition."""
+    """What one transaction commits: the rows of all entries in (before, after] of each moved partition.
+
+    `epochs` are those under which the flusher holds the partitions of which it writes anything; 0 is that of a
+    partition that nobody ever held.
+    """
 
     checkpoints: Sequence[CheckpointMove] = ()
     rows: Sequence[tuple[object, ...]] = ()
     snapshots: Snapshots | None = None
+    epochs: Mapping[int, int] = field(default_factory=dict)
 
 
 class Checkpoint(NamedTuple):
     """How far a partition has come: rows up to `entry`, every snapshot at least up to `snapshot`.
 
-    `appended` is how many events the rows are, including those of days that were dropped.
+    `appended` is how many events the rows are, including those of days that were dropped. `epoch` rises whenever
+    another flusher takes the partition, or somebody recovers it; `holder` is the flusher that has it.
     """
 
     entry: EntryId
     snapshot: EntryId
     appended: int = 0
+    epoch: int = 0
+    holder: str | None = None

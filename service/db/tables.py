@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -198,9 +199,54 @@ checkpoints = Table(
     _count("snapshot_ms", "every snapshot is true at least up to here: milliseconds of the stream id"),
     _count("snapshot_seq", "every snapshot is true at least up to here: sequence number of the stream id"),
     _updated_at(),
+    _column("holder", Text, "the flusher that has the partition, by name", null=True),
+    Column(
+        "epoch",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="rises with each holder; a commit under an earlier one is refused",
+    ),
     PrimaryKeyConstraint("partition"),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="how far the durable truth has come, a row a partition",
+)
+
+flushers = Table(
+    "flushers",
+    metadata,
+    _column("name", Text, "of its own choice, new at every start"),
+    _column(
+        "alive_until",
+        DateTime(timezone=True),
+        "until when it counts as alive, by the clock of Postgres",
+    ),
+    PrimaryKeyConstraint("name"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="the flushers that share the partitions",
+)
+
+parked_entries = Table(
+    "parked_entries",
+    metadata,
+    _partition(),
+    _count("entry_ms", "stream id of the entry: milliseconds"),
+    _count("entry_seq", "stream id of the entry: sequence number"),
+    _column("run", LargeBinary, "its packed events"),
+    _column("outcomes", LargeBinary, "what each event counted"),
+    _count("appended", "how many events its partition had, up to and with it"),
+    _column("events", Integer, "how many of its events counted"),
+    _column("reason", Text, "why, as a short snake_case word"),
+    _column("detail", Text, "why, in the words of what refused it"),
+    Column(
+        "parked_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment="when it was parked",
+    ),
+    PrimaryKeyConstraint("partition", "entry_ms", "entry_seq"),
+    comment="entries that could not be stored, until they are tried again",
 )
 
 fixed_settings = Table(

@@ -8,7 +8,7 @@ import pytest
 
 from service.db.history import History
 from service.db.ledger import Ledger
-from tests.integration.town import Town
+from tests.integration.town import PARTITION, Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def town(redis: Redis, database_url: str) -> AsyncIterator[Town]:
     ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
+    await ledger.checkpoints([PARTITION])
     town = Town(redis, ledger, history)
     await town.flush()
     yield town

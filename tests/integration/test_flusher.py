@@ -35,6 +35,7 @@ from tests.opening import open_partitions
 from workers import flusher as flusher_module
 from workers.days import Days
 from workers.flusher import Flusher
+from workers.leases import Leases
 from workers.loop import drive
 from workers.recovery import Recovery
 from workers.snapshots import SESSIONS_MAX
@@ -101,15 +102,14 @@ class Bench:
         return int(await self.connection.fetchval("SELECT count(*) FROM events"))
 
     def another(self, ledger: Ledger | None = None, **changes: Any) -> Flusher:
-        """A flusher that knows nothing of the first one, as after a restart."""
+        """A flusher that knows nothing of the first one, as after a restart; under another `name`, beside it."""
         return flusher_of(self.redis, ledger or self.ledger, self.history, **changes)
 
 
 def flusher_of(redis: Redis, ledger: Ledger, history: History, **changes: Any) -> Flusher:
     settings = {"events_max": 20_000, "snapshot_interval_seconds": 0.0} | changes
-    return Flusher(
-        redis, ledger, Recovery(redis, ledger, history, Constants()), range(PARTITIONS), **settings
-    )
+    leases = Leases(ledger.leasing, settings.pop("name", "flusher"), range(PARTITIONS))
+    return Flusher(redis, ledger, Recovery(redis, ledger, history, Constants()), leases, **settings)
 
 
 @asynccontextmanager
@@ -119,6 +119,7 @@ async def bench_on(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
     applying = asyncio.create_task(writer.run())
     ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
     connection = await asyncpg.connect(database_url)
+    await ledger.checkpoints(range(PARTITIONS))
     await open_partitions(redis, *range(PARTITIONS))
     made = Bench(redis, writer, Model(), ledger, history, flusher_of(redis, ledger, history), connection)
     yield made

@@ -160,7 +160,7 @@ async def test_a_flusher_that_read_before_a_recovery_cannot_commit_after_it(town
     rows = [row for entry in found[PARTITION] for row in rows_of(PARTITION, entry, changed)]
     move = CheckpointMove(PARTITION, before.entry, found[PARTITION][-1].id, len(rows))
     with pytest.raises(FlushConflict):
-        await town.ledger.commit(Flush([move], rows))
+        await town.ledger.commit(Flush([move], rows, epochs={PARTITION: before.epoch}))
     town.flusher = slow
     await town.flush()
     await town.check()

@@ -12,6 +12,7 @@ from service.rules.constants import Constants
 from service.rules.model import Model
 from tests.lua.book import apply, book_of_model, book_of_redis
 from workers.flusher import Flusher
+from workers.leases import Leases
 from workers.recovery import Recovery
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class Town:
 
     def restart(self) -> None:
         recovery = Recovery(self.redis, self.ledger, self.history, CONSTANTS)
+        leases = Leases(self.ledger.leasing, "flusher", [PARTITION])
         self.flusher = Flusher(
-            self.redis, self.ledger, recovery, [PARTITION], events_max=1000, snapshot_interval_seconds=0
+            self.redis, self.ledger, recovery, leases, events_max=1000, snapshot_interval_seconds=0
         )
 
     async def flush(self) -> None:
         """Until nothing is left; also looks around, as an idle flusher does now and then."""
         self.flusher._looked_at = -1e9
+        self.flusher._leases.look_again()
         await self.flusher.step()
         await self.flusher.finish()
 

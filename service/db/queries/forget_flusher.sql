@@ -1,0 +1,2 @@
+-- $1: its name.
+DELETE FROM flushers WHERE name = $1

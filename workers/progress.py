@@ -1,0 +1,112 @@
+"""How far the flusher has come in each partition, and what one flush makes of what it read. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from service.db.records import CheckpointMove, EntryId, Flush, Snapshots
+from workers.entries import Changed, Entry, Row, add_changed, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.snapshots import Snapshot
+
+Found = dict[int, list[Entry]]
+"""The entries that were read of each partition."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one partition has come, under which `epoch`.
+
+    `snapshot` waits for the rows up to its version to be committed with it.
+    """
+
+    epoch: int
+    cursor: EntryId
+    appended: int
+    changed: Changed = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    snapshot_due: float = 0.0
+    snapshot_upto: EntryId | None = None
+    """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
+
+    def follow(self, entries: list[Entry], changed: Changed) -> None:
+        """These entries were committed."""
+        self.cursor = entries[-1].id
+        self.appended = entries[-1].appended
+        add_changed(self.changed, changed)
+
+
+class WentBack(Exception):
+    """Redis has forgotten events that Postgres has."""
+
+    def __init__(self, partitions: set[int]) -> None:
+        super().__init__(sorted(partitions))
+        self.partitions = partitions
+
+
+def refuse_gaps(progress: Mapping[int, Progress], found: Found) -> None:
+    """Each entry goes on where the one before it ended; the first one where Postgres does. Raises WentBack."""
+    gaps = set()
+    for partition, entries in found.items():
+        appended = progress[partition].appended
+        for entry in entries:
+            if entry.appended - entry.counted != appended:
+                gaps.add(partition)
+            appended = entry.appended
+    if gaps:
+        raise WentBack(gaps)
+
+
+def gather(found: Found) -> tuple[list[Row], dict[int, Changed]]:
+    """All rows of all entries, and what changed in each partition."""
+    rows: list[Row] = []
+    changed: dict[int, Changed] = {partition: {} for partition in found}
+    for partition, entries in found.items():
+        for entry in entries:
+            rows += rows_of(partition, entry, changed[partition])
+    return rows, changed
+
+
+def ready_snapshots(progress: Mapping[int, Progress], found: Found) -> list[Snapshot]:
+    """Those whose rows are committed once what was found is."""
+    return [
+        mine.snapshot
+        for partition, mine in progress.items()
+        if mine.snapshot
+        and mine.snapshot.version <= (found[partition][-1].id if partition in found else mine.cursor)
+    ]
+
+
+def flush_of(progress: Mapping[int, Progress], found: Found, rows: list[Row], ready: list[Snapshot]) -> Flush:
+    """What one transaction is to commit."""
+    moves = [
+        CheckpointMove(
+            partition, progress[partition].cursor, entries[-1].id, sum(entry.counted for entry in entries)
+        )
+        for partition, entries in found.items()
+    ]
+    touched = {*found, *(snapshot.partition for snapshot in ready)}
+    epochs = {partition: progress[partition].epoch for partition in touched}
+    return Flush(moves, rows, _joined(ready, progress), epochs)
+
+
+def _joined(ready: list[Snapshot], progress: Mapping[int, Progress]) -> Snapshots | None:
+    """Several partitions' snapshots as one. They share no name: every counter belongs to one partition."""
+    if not ready:
+        return None
+    upto = {
+        snapshot.partition: cursor
+        for snapshot in ready
+        if (cursor := progress[snapshot.partition].snapshot_upto) is not None
+    }
+    return Snapshots(
+        users=[user for snapshot in ready for user in snapshot.states.users],
+        pairs=[pair for snapshot in ready for pair in snapshot.states.pairs],
+        sessions=[session for snapshot in ready for session in snapshot.states.sessions],
+        movie_shares=[share for snapshot in ready for share in snapshot.states.movie_shares],
+        upto=upto,
+    )
