@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(description="port to listen on", ge=1, le=65535)] = 8000
     workers: Annotated[int, Field(description="HTTP processes on that port", ge=1, le=64)] = 2
+    flushers: Annotated[
+        int, Field(description="flusher processes that share the partitions", ge=1, le=64)
+    ] = 1
     data_dir: Annotated[
         Path, Field(description="folder of the embedded servers: everything that must survive a restart")
     ] = Path(".playhead")

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from service.errors import CannotStart
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ class PythonProcess:
         return self._popen.pid if self._popen else None
 
     def start(self) -> None:
-        """Start it, or start it again after it ended."""
+        """Start it, or start it again after it ended; what it showed of itself in the metrics is then forgotten."""
+        metrics_folder = self._variables.get("PROMETHEUS_MULTIPROC_DIR")
+        if self._popen and metrics_folder:
+            mark_process_dead(self._popen.pid, metrics_folder)  # type: ignore[no-untyped-call]
         environment = {**os.environ, **self._variables, PARENT_VARIABLE: str(os.getpid())}
         self._popen = subprocess.Popen(  # noqa: S603 - the command is our own
             [sys.executable, "-m", *self._arguments],

@@ -27,12 +27,13 @@ from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from service.errors import CannotStart, RedisUnavailable
 from workers import serving
 from workers.flushing import verify_partitions
+from workers.leases import new_name
 from workers.loop import backoff_seconds
 from workers.process import PythonProcess
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from service.settings import Settings
@@ -156,12 +157,16 @@ class Supervisor:
         variables = {"PROMETHEUS_MULTIPROC_DIR": self._metrics_folder()}
         self._stack.callback(self._stop_children)
         seconds = self._settings.shutdown_seconds
-        if with_flusher:
-            flusher = PythonProcess("flusher", ["workers.flushing"], variables)
-            # Its last flush has a deadline of its own.
-            self._add("flusher", flusher, lambda: flusher.stop(seconds + 5))
+        for number in range(self._settings.flushers if with_flusher else 0):
+            self._add_flusher(f"flusher {number + 1}" if number else "flusher", variables)
         http = PythonProcess("http", serving.arguments(self._settings), variables)
         self._add("http", http, lambda: http.stop(seconds + 5))
+
+    def _add_flusher(self, name: str, variables: Mapping[str, str]) -> None:
+        """Started again it keeps the name of its leases, and so takes them over from its dead self at once."""
+        flusher = PythonProcess(name, ["workers.flushing", new_name()], variables)
+        # Its last flush has a deadline of its own.
+        self._add(name, flusher, lambda: flusher.stop(self._settings.shutdown_seconds + 5))
 
     def _metrics_folder(self) -> str:
         """An empty folder for the metrics of one run; in the data folder, if there is one, a killed run's is reused."""
