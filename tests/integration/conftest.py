@@ -8,12 +8,19 @@ import pytest
 
 from service.db.history import History
 from service.db.ledger import Ledger
+from tests.integration.bench import Bench, bench_on
 from tests.integration.town import PARTITION, Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
+
+
+@pytest.fixture
+async def bench(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
+    async with bench_on(redis, database_url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,174 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import statistics
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from service import clock
-from service.counters import keys, scripts
+from service.counters import keys
 from service.counters.backlog import Backlog, read_backlog
 from service.counters.partitions import partition_of
-from service.counters.writer import Bounds, Writer
 from service.db import days
-from service.db.history import History
 from service.db.ledger import Ledger
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres
 from service.errors import NotRecovered
 from service.events.event import KINDS, Event
-from service.rules.constants import Constants
 from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.conftest import UNSYNCED
+from tests.integration.bench import NOW_US, PARTITIONS, Bench, InjectedError, bench_on, heartbeat, varied
 from tests.integration.ledgers import book_of_postgres, expected_of, is_settled
 from tests.integration.waiting import until
-from tests.opening import open_partitions
 from workers import flusher as flusher_module
 from workers.days import Days
-from workers.flusher import Flusher
-from workers.leases import Leases
 from workers.loop import drive
-from workers.recovery import Recovery
 from workers.snapshots import SESSIONS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from redis.asyncio import Redis
 
     from service.db.records import Flush
 
-PARTITIONS = 4
-BOUNDS = Bounds(queue_events_max=1_000_000, backlog_events_max=10_000_000, timeout_seconds=30)
-NOW_US = 1_790_000_000_000_000
 DELAY_SECONDS_MAX = 5.0
 """Typical is a tenth of a second (the pause between two flushes); a busy machine may take longer."""
-
-NAMES = ("ann", "Zoë 🎬", "日本語", "a:b", "{p9}", "'; DROP TABLE users; --", "tab\tnew\nline", "\\N")
-SLUGS = ("dune", "b:c", "a/b {x}", "👩‍👩‍👧‍👦", '"quoted" \\.', " ")
-
-
-@dataclass
-class Bench:
-    """A writer, the model of what was written, and a flusher between Redis and a database of its own."""
-
-    redis: Redis
-    writer: Writer
-    model: Model
-    ledger: Ledger
-    history: History
-    flusher: Flusher
-    connection: Any
-    accepted: int = 0
-
-    async def send(self, events: Sequence[Event]) -> int:
-        """Gives how many were duplicates; the model hears of them in the same order."""
-        duplicates, failures = await self.writer.apply(events)
-        assert failures == {}
-        outcomes = [self.model.apply(event) for event in events]
-        assert duplicates == sum(outcome.duplicate for outcome in outcomes)
-        self.accepted += len(events) - duplicates
-        return duplicates
-
-    async def settle(self, flusher: Flusher | None = None) -> None:
-        """Step until nothing is on its way; failures of a step are part of some tests, and are tried again."""
-        stepping = flusher or self.flusher
-
-        async def settled() -> bool:
-            try:
-                await stepping.step()
-            except (InjectedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                return False
-            return await is_settled(self.redis, self.connection, PARTITIONS)
-
-        await until(settled, "everything in Postgres", pause_seconds=0)
-
-    async def assert_balanced(self) -> None:
-        """Each accepted event is exactly one row, and every snapshot is what the model says."""
-        assert await self.rows() == self.accepted
-        assert await book_of_postgres(self.connection) == expected_of(self.model)
-
-    async def rows(self) -> int:
-        return int(await self.connection.fetchval("SELECT count(*) FROM events"))
-
-    def another(self, ledger: Ledger | None = None, **changes: Any) -> Flusher:
-        """A flusher that knows nothing of the first one, as after a restart; under another `name`, beside it."""
-        return flusher_of(self.redis, ledger or self.ledger, self.history, **changes)
-
-
-def flusher_of(redis: Redis, ledger: Ledger, history: History, **changes: Any) -> Flusher:
-    settings = {"events_max": 20_000, "snapshot_interval_seconds": 0.0} | changes
-    leases = Leases(ledger.leasing, settings.pop("name", "flusher"), range(PARTITIONS))
-    return Flusher(redis, ledger, Recovery(redis, ledger, history, Constants()), leases, **settings)
-
-
-@asynccontextmanager
-async def bench_on(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
-    await scripts.load(redis)
-    writer = Writer(redis, PARTITIONS, Constants(), BOUNDS)
-    applying = asyncio.create_task(writer.run())
-    ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
-    connection = await asyncpg.connect(database_url)
-    await ledger.checkpoints(range(PARTITIONS))
-    await open_partitions(redis, *range(PARTITIONS))
-    made = Bench(redis, writer, Model(), ledger, history, flusher_of(redis, ledger, history), connection)
-    yield made
-    writer.close()
-    await applying
-    await made.connection.close(timeout=5)
-    await history.close()
-    await ledger.close()
-
-
-@pytest_asyncio.fixture
-async def bench(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
-    async with bench_on(redis, database_url) as made:
-        yield made
-
-
-def heartbeat(number: int, user: str = "ann", **changes: Any) -> Event:
-    event = Event(user, "dune", "heartbeat", number * 1000, NOW_US, NOW_US, id=f"{user} {number}")
-    return event._replace(**changes)
-
-
-def varied(seed: int, count: int) -> list[Event]:
-    """Every kind with every field, awkward names, and a tenth of the ids used twice."""
-    chance, events = random.Random(seed), []
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
-        position_ms, time_us = chance.randrange(7_200_000), NOW_US + number * 1_000_000
-        spans = ((position_ms, position_ms + 9_500), (0, 1)) if number % 20 < 18 else ()
-        events.append(
-            Event(
-                chance.choice(NAMES),
-                chance.choice(SLUGS),
-                kind,
-                position_ms,
-                time_us - chance.choice((0, 0, 5_000_000)),
-                time_us,
-                timed=chance.random() < 0.5,
-                session=chance.choice(("", "s", "Sitzung №2")),
-                seq=chance.choice((None, number)),
-                id=chance.choice((None, f"{seed} {number} é", f"{seed} {number // 10}")),
-                from_ms=max(0, position_ms - 300_000) if kind in ("segment", "seek") else None,
-                speed=chance.choice((500, 16_000)) if kind == "rate" else chance.choice((None, 1250)),
-                segments=spans if kind == "claim" else (),
-                duration_ms=chance.choice((None, 7_200_000)),
-            )
-        )
-    return events
-
-
-class InjectedError(Exception):
-    """What a test makes fail."""
 
 
 class FailingLedger(Ledger):
@@ -356,20 +226,6 @@ async def test_a_flusher_ended_at_any_moment_is_followed_by_another(bench: Bench
         await asyncio.gather(step, return_exceptions=True)
     await bench.settle(bench.another())
     await bench.assert_balanced()
-
-
-async def test_two_flushers_at_once_write_each_event_once(
-    bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.1)
-    other_ledger = await Ledger.connect(database_url)
-    both = (bench.another(events_max=100), bench.another(other_ledger, events_max=100))
-    for turn in range(20):
-        await bench.send(varied(turn, 60))
-        await asyncio.gather(*(flusher.step() for flusher in both))
-    await bench.settle(both[1])
-    await bench.assert_balanced()
-    await other_ledger.close()
 
 
 async def test_a_flusher_that_finishes_leaves_no_snapshot_undone(bench: Bench) -> None:
