@@ -51,5 +51,5 @@ def reaching() -> Iterator[None]:
     except asyncpg.PostgresError as refused:
         raise CannotStart(f"Postgres refuses a connection: {refused}") from refused
     except (OSError, ValueError, asyncpg.InterfaceError) as failed:
-        why = getattr(failed, "strerror", None) or failed or type(failed).__name__
+        why = getattr(failed, "strerror", None) or str(failed) or type(failed).__name__
         raise CannotStart(f"Postgres cannot be reached: {why}") from failed

@@ -30,8 +30,8 @@ class Fault(NamedTuple):
 
     deed: str
     kinds: tuple[str, ...]
-    seconds: float
-    choice: float
+    seconds: float = 0.0
+    choice: float = 0.0
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
         return len(self.kinds) if self.deed.startswith("kill") else 0
 
 
-STOP = Fault("stop", ("supervisor",), 0, 0)
+STOP = Fault("stop", ("supervisor",))
 
 
 def schedule(chance: random.Random) -> Iterator[Fault]:
@@ -67,7 +67,7 @@ def short_schedule(chance: random.Random) -> list[Fault]:
 
 
 def _kills(chance: random.Random) -> list[Fault]:
-    return [Fault("kill", (kind,), 0, chance.random()) for kind in victims.KINDS]
+    return [Fault("kill", (kind,), choice=chance.random()) for kind in victims.KINDS]
 
 
 def _two(chance: random.Random, kinds: Sequence[str]) -> Fault:
@@ -84,15 +84,17 @@ def _pauses(chance: random.Random, count: int, seconds_max: float) -> list[Fault
 
 
 async def commit(fault: Fault, serving: Serving) -> None:
-    """Do it."""
+    """Do it; over once every process is there again."""
     if fault.deed == "pause":
         await pause(serving, fault)
-        return
-    number = signal.SIGTERM if fault.deed == "stop" else signal.SIGKILL
-    for place, kind in enumerate(fault.kinds):
-        if place:
-            await asyncio.sleep(fault.seconds)
-        await end(serving, kind, number, fault.choice)
+    else:
+        number = signal.SIGTERM if fault.deed == "stop" else signal.SIGKILL
+        for place, kind in enumerate(fault.kinds):
+            if place:
+                await asyncio.sleep(fault.seconds)
+            await end(serving, kind, number, fault.choice)
+    for kind in victims.KINDS:
+        await victims.appeared(serving.pid, kind)
 
 
 async def end(serving: Serving, kind: str, number: signal.Signals, choice: float) -> None:

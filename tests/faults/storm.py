@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
-from tests.faults import victims
 from tests.faults.books import Books, Findings
 from tests.faults.faults import Fault, commit
 from tests.faults.writers import PROBE, Crowd
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tests.faults.writers import Document
     from tests.integration.serving import Serving
+
+    Commit = Callable[[Fault, Serving], Awaitable[None]]
 
 SILENT_SECONDS_MAX = 15.0
 """After any fault events are acknowledged again within this."""
@@ -47,12 +48,22 @@ class Wound(NamedTuple):
 
 
 class Storm:
-    """One playhead, its clients and its books."""
+    """One playhead, its clients and its books. The books read from the servers themselves, whatever lies between."""
 
-    def __init__(self, serving: Serving, seed: int, **crowd: Any) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        seed: int,
+        commit: Commit = commit,
+        *,
+        redis_url: str | None = None,
+        database_url: str | None = None,
+    ) -> None:
         self.serving = serving
-        self.crowd = Crowd(serving.url, seed, **crowd)
-        self.books = Books(self.crowd, serving.redis_url, serving.database_url)
+        self.crowd = Crowd(serving.url, seed)
+        self._commit = commit
+        self._database_url = database_url or serving.database_url
+        self.books = Books(self.crowd, redis_url or serving.redis_url, self._database_url)
         self.wounds: list[Wound] = []
         self.findings = Findings()
         self._chance = random.Random(f"{seed} moments")
@@ -71,12 +82,10 @@ class Storm:
         return findings
 
     async def _suffer(self, fault: Fault) -> Wound:
-        """Over once every process is there again, and an event sent after that is in Postgres."""
+        """Over once an event that was sent after the fault is in Postgres."""
         acknowledged, began = self.crowd.acknowledged, time.monotonic()
         self.crowd.pulse.begin()
-        await commit(fault, self.serving)
-        for kind in victims.KINDS:
-            await victims.appeared(self.serving.pid, kind)
+        await self._commit(fault, self.serving)
         event = await self.crowd.probe()
         silent_seconds = self.crowd.pulse.longest_seconds
         await until(lambda: self._is_stored(event), "the event in Postgres", STORED_SECONDS_MAX)
@@ -88,7 +97,7 @@ class Storm:
 
     async def _is_stored(self, event: Document) -> bool:
         try:
-            connection = await asyncpg.connect(self.serving.database_url, timeout=2)
+            connection = await asyncpg.connect(self._database_url, timeout=2)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
         try:

@@ -1,0 +1,99 @@
+"""Whatever happens around playhead: what was acknowledged is counted once, and what cannot be kept is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from service.db.migrate import upgrade
+from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
+from tests.faults.books import UNTIMED
+from tests.faults.faults import Fault
+from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
+from tests.faults.surroundings import HOUR_SECONDS, Surroundings, network_faults
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+CONNECTIONS_MAX = {"max_connections": "12"}
+
+
+@pytest.fixture(scope="module")
+async def surroundings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Surroundings]:
+    folder = tmp_path_factory.mktemp("surroundings")
+    with DataFolder(folder / "servers") as servers:
+        valkey = EmbeddedValkey(servers).start()
+        postgres = EmbeddedPostgres(servers, CONNECTIONS_MAX, is_synced=False).start()
+        await upgrade(postgres.url)
+        async with Surroundings(folder, valkey.url, postgres.url) as made:
+            yield made
+        postgres.stop()
+        valkey.stop()
+
+
+@pytest.fixture(scope="module")
+async def storm(surroundings: Surroundings, seed: int) -> AsyncIterator[Storm]:
+    """Of all tests here: what one of them leaves behind must not hurt the next."""
+    serving = surroundings.serving(redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+    try:
+        await asyncio.to_thread(serving.start)
+        yield Storm(
+            serving,
+            seed,
+            surroundings.commit,
+            redis_url=surroundings.redis_url,
+            database_url=surroundings.database_url,
+        )
+    finally:
+        assert await asyncio.to_thread(serving.stop) == 0
+
+
+async def suffers(storm: Storm, seed: int, *faults: Fault) -> None:
+    findings = await storm.rage(faults)
+    assert not findings, (f"FAULTS_SEED={seed}", findings)
+    assert not storm.findings.wrong, (f"FAULTS_SEED={seed}", storm.findings.wrong)
+
+
+async def test_a_network_that_fails(storm: Storm, seed: int) -> None:
+    """Connections to either server are cut, held, forgotten, half-closed and delayed, and answers lost on the way."""
+    await suffers(storm, seed, *network_faults(random.Random(seed)))
+    assert sum(answers.unanswered for answers in storm.crowd.answers) == 0, "clients see no broken connection"
+
+
+async def test_a_redis_without_memory(storm: Storm, seed: int) -> None:
+    """It refuses what needs memory: clients get 503, nothing is half-applied, and it goes on when there is some."""
+    refused = sum(answers.refused for answers in storm.crowd.answers)
+    await suffers(storm, seed, Fault("use up", ("memory",), 0.5))
+    assert sum(answers.refused for answers in storm.crowd.answers) > refused
+
+
+async def test_a_postgres_without_connections(storm: Storm, seed: int) -> None:
+    """Events are acknowledged all the while, and reach Postgres when it has a connection again."""
+    refused = sum(answers.refused for answers in storm.crowd.answers)
+    await suffers(storm, seed, Fault("use up", ("connections",), 1.0))
+    assert sum(answers.refused for answers in storm.crowd.answers) == refused
+
+
+async def test_a_clock_that_jumps_back_an_hour(storm: Storm, seed: int, surroundings: Surroundings) -> None:
+    """Heartbeats without `ts` take their time from playhead's clock: those during the jump count all the same."""
+    async with aiohttp.ClientSession(storm.serving.url) as http:
+        first = await heartbeats(http, range(10, 210, 10))
+        surroundings.turn_clock(-HOUR_SECONDS)
+        jumped = await heartbeats(http, range(210, 410, 10))
+        surroundings.turn_clock(0)
+        after = await heartbeats(http, range(410, 610, 10))
+    assert (first, jumped, after) == (200, 400, 600)
+    await suffers(storm, seed, Fault("turn back", ("clock",), 0.5))
+
+
+async def heartbeats(http: aiohttp.ClientSession, positions: range) -> int:
+    """Over new connections, and so to all HTTP processes; gives for how long was watched by then."""
+    for at in positions:
+        event = {"user": UNTIMED, "slug": UNTIMED, "session": "one", "at": at}
+        async with http.post("/v1/events", json=event, headers={"Connection": "close"}) as response:
+            told = await response.json()
+    return int(told["state"]["watch_seconds"])
