@@ -6,15 +6,13 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
-from tests.faults.books import UNTIMED
 from tests.faults.faults import Fault
 from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
-from tests.faults.surroundings import HOUR_SECONDS, Surroundings, network_faults
+from tests.faults.surroundings import Surroundings, network_faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -76,24 +74,3 @@ async def test_a_postgres_without_connections(storm: Storm, seed: int) -> None:
     refused = sum(answers.refused for answers in storm.crowd.answers)
     await suffers(storm, seed, Fault("use up", ("connections",), 1.0))
     assert sum(answers.refused for answers in storm.crowd.answers) == refused
-
-
-async def test_a_clock_that_jumps_back_an_hour(storm: Storm, seed: int, surroundings: Surroundings) -> None:
-    """Heartbeats without `ts` take their time from playhead's clock: those during the jump count all the same."""
-    async with aiohttp.ClientSession(storm.serving.url) as http:
-        first = await heartbeats(http, range(10, 210, 10))
-        surroundings.turn_clock(-HOUR_SECONDS)
-        jumped = await heartbeats(http, range(210, 410, 10))
-        surroundings.turn_clock(0)
-        after = await heartbeats(http, range(410, 610, 10))
-    assert (first, jumped, after) == (200, 400, 600)
-    await suffers(storm, seed, Fault("turn back", ("clock",), 0.5))
-
-
-async def heartbeats(http: aiohttp.ClientSession, positions: range) -> int:
-    """Over new connections, and so to all HTTP processes; gives for how long was watched by then."""
-    for at in positions:
-        event = {"user": UNTIMED, "slug": UNTIMED, "session": "one", "at": at}
-        async with http.post("/v1/events", json=event, headers={"Connection": "close"}) as response:
-            told = await response.json()
-    return int(told["state"]["watch_seconds"])
