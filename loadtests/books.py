@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 from collections import Counter
@@ -193,7 +194,9 @@ async def balance(arguments: argparse.Namespace) -> int:
     run, seed = uuid4().hex[:8], arguments.seed
     timeout = aiohttp.ClientTimeout(total=30)
     connector = aiohttp.TCPConnector(limit=arguments.connections)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
+    key = os.environ.get("PLAYHEAD_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as http:
         books = Books(http, arguments.url.rstrip("/"), arguments.patience_seconds)
         batches = _spans(run, arguments.events, seed)
         chance = random.Random(seed + 1)

@@ -6,6 +6,7 @@ for what viewers have been acknowledged for, so a 404 is a failure.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import deque
 from http import HTTPStatus
@@ -17,6 +18,10 @@ from locust import FastHttpUser, between, task
 HEARTBEAT_SECONDS = 10
 MOVIES = 50
 MOVIE_SECONDS = 5400
+
+KEY = os.environ.get("PLAYHEAD_API_KEY", "")
+SHOWN = {"Authorization": f"Bearer {KEY}"} if KEY else {}
+"""Where playhead asks for keys: one that may `ingest` and `read`."""
 
 RUN = uuid4().hex[:8]
 """In the names of users: a second run against the same playhead has viewers of its own."""
@@ -94,7 +99,9 @@ class Viewer(FastHttpUser):
     def post(self, body: dict[str, Any] | list[dict[str, Any]], name: str) -> bool:
         """Post it, and hold the answer to its word: each event is accepted, since each is new and valid."""
         posted = len(body) if isinstance(body, list) else 1
-        with self.client.post("/v1/events", json=body, name=name, catch_response=True) as response:
+        with self.client.post(
+            "/v1/events", json=body, headers=SHOWN, name=name, catch_response=True
+        ) as response:
             if response.status_code != HTTPStatus.OK:
                 response.failure(f"status {response.status_code}: {(response.text or 'no answer')[:200]}")
                 return False
@@ -135,4 +142,4 @@ class Reader(FastHttpUser):
             self.ask(f"/v1/users/{random.choice(seen)[0]}/movies", "GET /v1/users/[user]/movies")
 
     def ask(self, path: str, name: str) -> None:
-        self.client.get(path, name=name)
+        self.client.get(path, headers=SHOWN, name=name)

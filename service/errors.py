@@ -9,6 +9,10 @@ PlayheadError
 │   ├── NotRecovered        Redis is not known to have all that Postgres has; it is being brought level
 │   └── RedisUnavailable    Redis did not answer in time, refused, or is loading
 ├── NotFound                a user, movie or pair never seen: 404
+├── NotAdmitted             the request may not be made
+│   ├── Unauthorized        no key, or one that is not known: 401
+│   ├── Forbidden           the key lacks the scope: 403
+│   └── RateExceeded        the key was used faster than it may be: 429
 ├── BadRequest              the request cannot be read: 400, 413, 415
 └── FlushConflict           the partition is another flusher's by now; nothing was written
 
@@ -54,6 +58,40 @@ class RedisUnavailable(Unavailable):
 
 class NotFound(PlayheadError):
     pass
+
+
+class NotAdmitted(PlayheadError):
+    """Who asks may not, or not now. Its text never holds what was shown as key."""
+
+
+class Unauthorized(NotAdmitted):
+    """`reason` is `no_key` or `unknown_key`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Forbidden(NotAdmitted):
+    """`scope` is what the key lacks."""
+
+    def __init__(self, scope: str, detail: str) -> None:
+        super().__init__(detail)
+        self.scope = scope
+
+
+class RateExceeded(NotAdmitted):
+    """`unit` is what is limited: at most `quota` of them in `window_seconds`."""
+
+    def __init__(self, unit: str, quota: int, window_seconds: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"more than {quota // window_seconds} {unit} a second came with this key;"
+            f" try again in {retry_after_seconds} s"
+        )
+        self.unit = unit
+        self.quota = quota
+        self.window_seconds = window_seconds
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BadRequest(PlayheadError):

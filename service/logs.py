@@ -19,7 +19,7 @@ def configure(level: str, form: str) -> None:
     ]
     if on_terminal:
         structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=0)],
+            processors=[*shared, _on_terminal()],
             wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
             cache_logger_on_first_use=True,
@@ -35,6 +35,11 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def _on_terminal() -> structlog.dev.ConsoleRenderer:
+    """With plain tracebacks: by default they show the values of local variables, among them what is secret."""
+    return structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
 
 
 def _dumps(value: object, **_: object) -> bytes:

@@ -23,6 +23,12 @@ REJECTIONS = Counter("playhead_rejections", "Rejected events by reason.", ["reas
 UNAVAILABLE = Counter(
     "playhead_unavailable", "Requests answered 503, by cause.", ["cause"], registry=REGISTRY
 )
+REFUSALS = Counter(
+    "playhead_refusals",
+    "Requests and connections that were not let in, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
 CALL_SECONDS = Histogram(
     "playhead_call_seconds", "Round trips that apply events.", registry=REGISTRY, buckets=_SECONDS
 )

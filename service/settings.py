@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SettingsError
@@ -24,6 +24,21 @@ class Settings(BaseSettings):
     flushers: Annotated[
         int, Field(description="flusher processes that share the partitions", ge=1, le=64)
     ] = 1
+    published_host: Annotated[
+        str | None,
+        Field(description="where others reach it, if not at that address: a container's published port"),
+    ] = None
+    keys_file: Annotated[
+        Path | None, Field(description="file of API keys; read again when it changes; see Security")
+    ] = None
+    keys: Annotated[str | None, Field(description="API keys, as lines of that file, separated by `;`")] = None
+    open: Annotated[
+        bool,
+        Field(description="start where others can reach it though there are no keys: they may do anything"),
+    ] = False
+    api_key: Annotated[
+        SecretStr | None, Field(description="the key that `playhead simulate` and `replay` show")
+    ] = None
     data_dir: Annotated[
         Path, Field(description="folder of the embedded servers: everything that must survive a restart")
     ] = Path(".playhead")
@@ -59,6 +74,12 @@ class Settings(BaseSettings):
     redis_timeout_seconds: Annotated[
         float, Field(description="how long a request waits for Redis before it gets 503", gt=0, le=60)
     ] = 5.0
+    connections_max: Annotated[
+        int, Field(description="connections that one HTTP process takes; past it 503", ge=1)
+    ] = 4096
+    head_timeout_seconds: Annotated[
+        float, Field(description="how long the head of a request may take before it gets 408", gt=0)
+    ] = 10.0
     body_timeout_seconds: Annotated[
         float, Field(description="how long a client may be silent within a body before it gets 408", gt=0)
     ] = 30.0

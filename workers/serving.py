@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.multiprocess import mark_process_dead
 
 from service import logs, settings
+from service.access.door import refuse_open_door
 from service.api.app import create_runner
 from workers.process import end_with_parent, end_with_supervisor
 from workers.servers import redis_url_of
@@ -28,6 +29,7 @@ HANGING_SECONDS = 60
 async def create() -> web.AppRunner:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
+    refuse_open_door(configured)
     return create_runner(configured, redis_url_of(configured))
 
 

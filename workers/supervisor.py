@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from service.access.door import refuse_open_door
 from service.counters.connection import broken_promises, connect, verify
 from service.db.ledger import Ledger
 from service.db.migrate import upgrade
@@ -98,6 +99,7 @@ class Supervisor:
     def run(self, with_flusher: bool = True) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotStart with one sentence when something cannot start."""
         self._catch_signals()
+        refuse_open_door(self._settings)
         refuse_taken_port(self._settings.host, self._settings.port)
         with self._stack:
             self._stack.callback(self._stop_children)
@@ -263,5 +265,5 @@ def _answers(url: str) -> bool:
 
 
 def _starred(name: str, value: object) -> object:
-    """URLs hold passwords; they are not for the log."""
-    return "***" if name.endswith("_url") and value else value
+    """URLs hold passwords; they and keys are not for the log."""
+    return "***" if (name.endswith("_url") or name in ("keys", "api_key")) and value else value

@@ -9,7 +9,9 @@ import structlog
 from aiohttp import web
 
 from service.api.context import READER, REDIS, SETTINGS, WRITER
+from service.api.guard import guard_of
 from service.api.routes import add_routes
+from service.api.server import Runner
 from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
 from service.counters.reader import Reader
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 _log = structlog.get_logger()
-
-HEADER_BYTES_MAX = 16 * 1024
-"""A path may hold a user and a slug of 256 and 512 characters, each up to 12 bytes when escaped."""
 
 
 def create_app(settings: Settings, redis_url: str) -> web.Application:
@@ -45,21 +44,15 @@ def create_app(settings: Settings, redis_url: str) -> web.Application:
         await redis.aclose()
 
     app.cleanup_ctx.append(counters)
-    add_routes(app)
+    if guard := guard_of(settings):
+        app.cleanup_ctx.append(guard.kept)
+    add_routes(app, guard)
     return app
 
 
 def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
     """The application, ready to be bound to sockets."""
-    return web.AppRunner(
-        create_app(settings, redis_url),
-        access_log=None,
-        auto_decompress=False,  # `service.api.body` does it within bounds
-        max_line_size=HEADER_BYTES_MAX,
-        max_field_size=HEADER_BYTES_MAX,
-        shutdown_timeout=settings.shutdown_seconds,
-        keepalive_timeout=75.0,
-    )
+    return Runner(create_app(settings, redis_url), settings)
 
 
 def bounds_of(settings: Settings) -> Bounds:

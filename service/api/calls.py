@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from service.api.schemas import Problem
 
 if TYPE_CHECKING:
+    from service.access.keyring import Scope
     from service.api.problems import Handler
 
 Json = dict[str, Any]
@@ -54,7 +55,8 @@ class Call:
     """One method at one path.
 
     `path` is aiohttp's, with its patterns; `name` is unique, generated clients call it so; `prose` names a text in
-    `service/web` that is longer than a `description`; `models` are the shapes of bodies.
+    `service/web` that is longer than a `description`; `models` are the shapes of bodies. `scope` is what a key needs
+    for it, None where it is answered without one.
     """
 
     method: str
@@ -64,6 +66,7 @@ class Call:
     tag: str
     summary: str
     answers: tuple[Answer, ...]
+    scope: Scope | None = field(kw_only=True)
     description: str = ""
     prose: str = ""
     parameters: tuple[Parameter, ...] = ()
@@ -105,6 +108,22 @@ AWAY = failure(
     "unavailable",
     "Redis did not answer: Connection refused",
     headers=LATER,
+)
+KEYED = (
+    failure(
+        401,
+        "`no_key`, `unknown_key`: keys are needed here, and none or none that is known was shown.",
+        "no_key",
+        "this call needs an API key, as `Authorization: Bearer` or `X-Api-Key`",
+        headers={"WWW-Authenticate": "`Bearer`"},
+    ),
+    failure(
+        403,
+        "`missing_scope`: the key may not do this; `detail` names the scope that it lacks.",
+        "missing_scope",
+        "the API key 'web' lacks the scope 'read', which this call needs",
+        headers={"WWW-Authenticate": "`Bearer`, with the scope"},
+    ),
 )
 FAILED = Answer(
     "default",

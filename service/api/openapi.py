@@ -12,14 +12,15 @@ import orjson
 from aiohttp import web
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from service.api.calls import reference
+from service.access.keyring import Scope
+from service.api.calls import Json, reference
 from service.api.problems import answering
 from service.api.schemas import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from service.api.calls import Answer, Body, Call, Json, Model, Parameter
+    from service.api.calls import Answer, Body, Call, Model, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,23 @@ class Description:
     document: bytes
     etag: str
 
+
+IN_ADDRESS = "key_in_address"
+SCHEMES: Json = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, which `playhead keys create` makes. Each call names the scope that it needs.",
+    },
+    "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    IN_ADDRESS: {
+        "type": "apiKey",
+        "in": "query",
+        "name": "key",
+        "description": "For beacons, which cannot set headers. Addresses are kept in histories and logs of others:"
+        " use a key that may only `ingest`.",
+    },
+}
 
 DESCRIPTION = web.AppKey("description", Description)
 
@@ -42,13 +60,20 @@ async def get_openapi(request: web.Request) -> web.StreamResponse:
     return web.Response(body=described.document, headers=headers, content_type="application/json")
 
 
-def describe(calls: Iterable[Call], tags: dict[str, str], read: Callable[[str], str]) -> Description:
-    """The description of `calls`. `tags` name their groups, in order; `read` gives a text of `service/web`."""
+def describe(
+    calls: Iterable[Call], tags: dict[str, str], read: Callable[[str], str], *, is_guarded: bool
+) -> Description:
+    """The description of `calls`. `tags` name their groups, in order; `read` gives a text of `service/web`.
+
+    Where nobody has to show a key, it names none.
+    """
     described = [
         replace(call, description=read(call.prose)) if call.prose else call
         for call in calls
         if call.is_described
     ]
+    if not is_guarded:
+        described = [replace(call, scope=None) for call in described]
     document = orjson.dumps(_document(described, tags, read("introduction.md")))
     return Description(document, sha256(document).hexdigest()[:16])
 
@@ -68,7 +93,10 @@ def _document(calls: list[Call], tags: dict[str, str], introduction: str) -> Jso
         },
         "tags": [{"name": name, "description": description} for name, description in tags.items()],
         "paths": paths,
-        "components": {"schemas": _schemas(_models(calls))},
+        "components": {
+            "schemas": _schemas(_models(calls)),
+            "securitySchemes": SCHEMES if any(call.scope for call in calls) else {},
+        },
     }
 
 
@@ -89,6 +117,9 @@ def _operation(call: Call) -> Json:
     if call.bodies:
         content = {body.media_type: _body(body) for body in call.bodies}
         operation["requestBody"] = {"required": True, "content": content}
+    if call.scope:
+        schemes = [name for name in SCHEMES if name != IN_ADDRESS or call.scope is not Scope.ADMIN]
+        operation["security"] = [{name: [call.scope]} for name in schemes]
     return {name: value for name, value in operation.items() if value}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.api.calls import FAILED, LATER, Answer, Body, failure, reference
+from service.api.calls import FAILED, KEYED, LATER, Answer, Body, failure, reference
 from service.api.schemas import Event, EventsProblem, Outcome, Problem, SingleOutcome
 from service.events.wire import EXPECTED
 from service.limits import EVENTS_PER_BODY_MAX
@@ -132,5 +132,6 @@ EVENT_ANSWERS = (
         *READ,
         headers=LATER,
     ),
+    *KEYED,
     FAILED,
 )

@@ -12,7 +12,15 @@ import structlog
 from aiohttp import web
 
 from service import metrics
-from service.errors import BadRequest, NotFound, PlayheadError, Unavailable
+from service.errors import (
+    BadRequest,
+    Forbidden,
+    NotAdmitted,
+    NotFound,
+    PlayheadError,
+    Unauthorized,
+    Unavailable,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -22,7 +30,13 @@ _log = structlog.get_logger()
 def problem(
     status: int, reason: str, detail: str, /, headers: dict[str, str] | None = None, **members: Any
 ) -> web.Response:
-    """A problem document. `reason` is our short word for what was wrong; `members` are its extension members."""
+    """An answer that is a problem document."""
+    body = problem_document(status, reason, detail, **members)
+    return web.Response(body=body, status=status, headers=headers, content_type="application/problem+json")
+
+
+def problem_document(status: int, reason: str, detail: str, /, **members: Any) -> bytes:
+    """`reason` is our short word for what was wrong; `members` are its extension members."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -31,9 +45,7 @@ def problem(
         "detail": detail,
         **members,
     }
-    return web.Response(
-        body=orjson.dumps(document), status=status, headers=headers, content_type="application/problem+json"
-    )
+    return orjson.dumps(document)
 
 
 def answering(handler: Handler) -> Handler:
@@ -62,6 +74,8 @@ def _translated(error: PlayheadError) -> web.Response:
             return problem(404, "not_found", str(error))
         case Unavailable():
             return unavailable(error)
+        case NotAdmitted():
+            return refused(error)
         case _:
             return problem(500, "internal_error", str(error))
 
@@ -71,6 +85,23 @@ def unavailable(error: Unavailable, **members: Any) -> web.Response:
     metrics.UNAVAILABLE.labels(type(error).__name__).inc()
     headers = {"Retry-After": str(error.retry_after_seconds)}
     return problem(503, "unavailable", str(error), headers, **members)
+
+
+def refused(error: NotAdmitted, **members: Any) -> web.Response:
+    """401, 403 or 429, with what a client needs to do better."""
+    match error:
+        case Unauthorized():
+            status, reason = 401, error.reason
+            said = ', error="invalid_token"' if reason == "unknown_key" else ""
+            headers = {"WWW-Authenticate": f'Bearer realm="playhead"{said}'}
+        case Forbidden():
+            status, reason = 403, "missing_scope"
+            said = f'error="insufficient_scope", scope="{error.scope}"'
+            headers = {"WWW-Authenticate": f'Bearer realm="playhead", {said}'}
+        case _:
+            raise error
+    metrics.REFUSALS.labels(reason).inc()
+    return problem(status, reason, str(error), headers, **members)
 
 
 @answering

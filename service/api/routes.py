@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from service.access.keyring import Scope
 from service.api import docs, health, ingest, problems, reads
-from service.api.calls import AWAY, FAILED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
+from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
 from service.api.context import SETTINGS
 from service.api.openapi import DESCRIPTION, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE
@@ -27,19 +28,22 @@ from service.limits import PAGE_DEFAULT, PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MA
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.api.guard import Guard
 
-def add_routes(app: web.Application) -> None:
+
+def add_routes(app: web.Application, guard: Guard | None) -> None:
     """Routes match the path as it was sent: `%2F` within a name is part of the name.
 
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
     for call in CALLS:
+        handler = guard.guarded(call.handler, call.scope) if guard and call.scope else call.handler
         if call.method == "GET":
-            app.router.add_get(call.path, call.handler)  # and HEAD
+            app.router.add_get(call.path, handler)  # and HEAD
         else:
-            app.router.add_route(call.method, call.path, call.handler)
+            app.router.add_route(call.method, call.path, handler)
     app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown)
-    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]))
+    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), is_guarded=guard is not None)
 
 
 TAGS = {
@@ -75,6 +79,7 @@ POST_EVENTS = Call(
     "events",
     "Count events",
     EVENT_ANSWERS,
+    scope=Scope.INGEST,
     bodies=EVENT_BODIES,
     models=(Event,),
     prose="events.md",
@@ -96,7 +101,14 @@ CALLS = (
         "get_movie",
         "counters",
         "How long a movie was watched",
-        (Answer(200, "The movie's totals.", (Movie,), example=MOVIE_TOTALS), NEVER_SEEN, AWAY, FAILED),
+        (
+            Answer(200, "The movie's totals.", (Movie,), example=MOVIE_TOTALS),
+            NEVER_SEEN,
+            AWAY,
+            *KEYED,
+            FAILED,
+        ),
+        scope=Scope.READ,
         parameters=(SLUG,),
     ),
     Call(
@@ -106,7 +118,8 @@ CALLS = (
         "get_user",
         "counters",
         "How long a user watched",
-        (Answer(200, "The user's totals.", (User,), example=USER_TOTALS), NEVER_SEEN, AWAY, FAILED),
+        (Answer(200, "The user's totals.", (User,), example=USER_TOTALS), NEVER_SEEN, AWAY, *KEYED, FAILED),
+        scope=Scope.READ,
         parameters=(USER,),
     ),
     Call(
@@ -131,8 +144,10 @@ CALLS = (
             ),
             NEVER_SEEN,
             AWAY,
+            *KEYED,
             FAILED,
         ),
+        scope=Scope.READ,
         parameters=(USER, LIMIT, CURSOR),
     ),
     Call(
@@ -151,8 +166,10 @@ CALLS = (
             ),
             NEVER_SEEN,
             AWAY,
+            *KEYED,
             FAILED,
         ),
+        scope=Scope.READ,
         parameters=(USER, SLUG),
     ),
     Call(
@@ -163,6 +180,7 @@ CALLS = (
         "operation",
         "Whether this process is alive",
         (Answer(200, "It is.", (Health,)), FAILED),
+        scope=None,
     ),
     Call(
         "GET",
@@ -185,6 +203,7 @@ CALLS = (
             ),
             FAILED,
         ),
+        scope=None,
     ),
     Call(
         "GET",
@@ -193,7 +212,12 @@ CALLS = (
         "get_metrics",
         "operation",
         "Metrics for Prometheus",
-        (Answer(200, "Prometheus' text format, of all processes together.", media_type="text/plain"), FAILED),
+        (
+            Answer(200, "Prometheus' text format, of all processes together.", media_type="text/plain"),
+            *KEYED,
+            FAILED,
+        ),
+        scope=Scope.READ,
     ),
     Call(
         "GET",
@@ -207,6 +231,7 @@ CALLS = (
             Answer(304, "`If-None-Match` names this one."),
             FAILED,
         ),
+        scope=None,
     ),
     Call(
         "GET",
@@ -216,6 +241,7 @@ CALLS = (
         "interface",
         "This description, for people",
         (Answer(200, "A page.", media_type="text/html"), Answer(304, "It did not change."), FAILED),
+        scope=None,
     ),
     Call(
         "GET",
@@ -225,6 +251,17 @@ CALLS = (
         "interface",
         "For whoever opens the bare address",
         (Answer(302, "`/docs` is the page.", headers={"Location": "`/docs`"}), FAILED),
+        scope=None,
     ),
-    Call("GET", "/docs/{asset:.+}", docs.get_asset, "get_asset", "interface", "", (), is_described=False),
+    Call(
+        "GET",
+        "/docs/{asset:.+}",
+        docs.get_asset,
+        "get_asset",
+        "interface",
+        "",
+        (),
+        scope=None,
+        is_described=False,
+    ),
 )

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import aiohttp
 import orjson
 
-from service.errors import PlayheadError
+from service import settings
+from service.errors import PlayheadError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -28,6 +30,11 @@ ANSWER_SECONDS_MAX = 60
 
 UNAVAILABLE = (429, 502, 503, 504)
 """Answers that say "later": of the service itself (503), and of proxies in front of it."""
+
+HINTS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: " (PLAYHEAD_API_KEY or --key-file gives one)",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: " (a smaller --batch may help)",
+}
 
 
 class Undelivered(PlayheadError):
@@ -95,12 +102,26 @@ class Delivery:
             self._console.print(f"playhead: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
-def http_session(connections: int) -> aiohttp.ClientSession:
+def http_session(connections: int, key_file: Path | None) -> aiohttp.ClientSession:
+    """Shows the API key of that file, or PLAYHEAD_API_KEY, if any: what stands on a command line anybody can read."""
+    headers = {"Content-Type": "application/json"}
+    if key := _api_key(key_file):
+        headers["Authorization"] = f"Bearer {key}"
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections),
         timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX),
-        headers={"Content-Type": "application/json"},
+        headers=headers,
     )
+
+
+def _api_key(key_file: Path | None) -> str | None:
+    if key_file is None:
+        key = settings.load().api_key
+        return key.get_secret_value().strip() if key else None
+    try:
+        return key_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as failed:
+        raise SettingsError(f"--key-file {key_file} cannot be read: {failed}") from None
 
 
 @contextmanager
@@ -133,7 +154,7 @@ def _answer(status: int, text: bytes, events: int) -> Answer:
             if all_known and answer.accepted + answer.duplicates + len(rejected) == events:
                 return answer
             raise Undelivered(f"the answer accounts for other than the {events} events posted: {told}")
-        hint = " (a smaller --batch may help)" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else ""
+        hint = HINTS.get(status, "")
         raise Undelivered(f"the service answered {status}: {told['title']}: {told.get('detail', '')}{hint}")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as unreadable:
         raise Undelivered(f"what answered {status} there is no playhead") from unreadable

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from service import logs, settings
 from service.cli.audit import audit, recover
 from service.cli.inspect import inspect
+from service.cli.keys import keys
 from service.cli.replay import replay
 from service.cli.simulate import simulate
 from service.errors import PlayheadError
@@ -28,6 +29,7 @@ app = App(
 app.command(replay)
 app.command(simulate)
 app.command(inspect)
+app.command(keys)
 app.command(audit)
 app.command(recover)
 

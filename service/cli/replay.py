@@ -32,6 +32,7 @@ async def replay(
     /,
     *,
     url: str = DEFAULT_URL,
+    key_file: Path | None = None,
     dialect: Annotated[Dialect, Parameter(name="--format")] = "auto",
     order: Order = "file",
     seed: int = 0,
@@ -51,6 +52,8 @@ async def replay(
         NDJSON, one event or statement a line, plain or gzip; `-` reads standard input.
     url
         Where playhead listens.
+    key_file
+        Holds the API key to show, where one is needed; PLAYHEAD_API_KEY by default.
     dialect
         What the lines are; `auto` takes a line with a verb or an actor for an xAPI statement.
     order
@@ -68,7 +71,7 @@ async def replay(
     """
     console, tally, loop = Console(stderr=True), Tally(), asyncio.get_running_loop()
     started = loop.time()
-    async with http_session(connections) as http:
+    async with http_session(connections, key_file) as http:
         with stop_on_signal() as stop:
             delivery = Delivery(http, url, retries, stop, console)
             try:

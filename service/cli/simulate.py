@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import SystemRandom
 from statistics import quantiles
 from typing import TYPE_CHECKING, Annotated
@@ -69,6 +70,7 @@ async def simulate(
     time_scale: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     seed: int | None = None,
     url: str = DEFAULT_URL,
+    key_file: Path | None = None,
     batch: Annotated[int, Parameter(validator=Number(gte=1, lte=limits.EVENTS_PER_BODY_MAX))] = 1,
     connections: Annotated[int, Parameter(validator=Number(gte=1, lte=256))] = 8,
     retries: Annotated[int, Parameter(validator=Number(gte=0, lte=1000))] = 8,
@@ -95,6 +97,8 @@ async def simulate(
         The same seed makes the same audience, so a second run with it sends duplicates; new by default.
     url
         Where playhead listens.
+    key_file
+        Holds the API key to show, where one is needed; PLAYHEAD_API_KEY by default.
     batch
         The most events in one request; players send 1.
     connections
@@ -110,7 +114,7 @@ async def simulate(
     began_us = now_us() - round(_history_seconds(viewers, events_per_second, seconds, time_scale) * 1_000_000)
     waiting = [Waiting(WAITING_MAX) for _ in range(connections)]
     started = loop.time()
-    async with http_session(connections) as http:
+    async with http_session(connections, key_file) as http:
         with stop_on_signal() as stop:
             delivery = Delivery(http, url, retries, stop, console)
             pace = Pace(started, events_per_second, time_scale, started + seconds if seconds else None)

@@ -63,10 +63,13 @@ class Line:
 
     async def ends(self, seconds: float = 10) -> bool:
         """Whether playhead closes the connection, once what it still says is read."""
-        async with asyncio.timeout(seconds):
-            while await self._reader.read(65536):
-                pass
+        await self.rest(seconds)
         return True
+
+    async def rest(self, seconds: float = 10) -> bytes:
+        """All that it says until it closes the connection."""
+        async with asyncio.timeout(seconds):
+            return await self._reader.read()
 
     def hang_up(self) -> None:
         """At once, with a reset in place of a farewell."""

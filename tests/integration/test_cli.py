@@ -30,10 +30,15 @@ OPTIONS = {
     "inspect user": ["USER", "--json"],
     "inspect movie": ["SLUG", "--json"],
     "inspect pair": ["USER", "SLUG", "--json"],
+    "keys": ["create", "list", "revoke"],
+    "keys create": ["--name", "--scope", "--events-per-second", "--requests-per-second"],
+    "keys list": [],
+    "keys revoke": ["NAME"],
     "replay": [
         *(
             "FILE",
             "--url",
+            "--key-file",
             "--format",
             "--order",
             "--seed",
@@ -45,7 +50,7 @@ OPTIONS = {
     ],
     "simulate": [
         *("--viewers", "--movies", "--events-per-second", "--seconds", "--time-scale", "--seed", "--url"),
-        *("--batch", "--connections", "--retries", "--json"),
+        *("--key-file", "--batch", "--connections", "--retries", "--json"),
     ],
 }
 
@@ -231,6 +236,53 @@ def accepted_by(serving: Serving) -> float:
         line.split()[-1] for line in lines if line.startswith('playhead_events_total{outcome="accepted"}')
     ]
     return sum(map(float, counted))
+
+
+def test_where_others_can_reach_it_it_starts_only_with_keys(tmp_path: Path) -> None:
+    """Before anything else is started: not even the data folder is made."""
+    data_dir = tmp_path / "data"
+    variables = environment(data_dir, host="0.0.0.0", port=free_port())
+    assert_failed(run("serve", variables=variables), "PLAYHEAD_HOST is 0.0.0.0", "playhead keys create")
+    assert_failed(run("serve", variables={**variables, "PLAYHEAD_KEYS": "web"}), "PLAYHEAD_KEYS, line 1")
+    assert not data_dir.exists()
+
+
+def test_with_keys_it_serves_those_who_have_one(tmp_path: Path) -> None:
+    """Made, used by `simulate`, and revoked on the command line; and the log holds none."""
+    file, key_file = tmp_path / "keys", tmp_path / "key"
+    one = Serving(tmp_path / "data", "0.0.0.0", keys_file=file, workers=1, snapshot_interval_seconds=0)
+    words = ("simulate", "--seconds", "1", "--url", f"http://127.0.0.1:{one.port}")
+    made = run("keys", "create", "--name", "web", "--scope", "ingest", variables=one.variables)
+    assert made.returncode == 0
+    token = made.stdout.strip()
+    one.start()
+    try:
+        shown = run(*words, variables=one.variables | {"PLAYHEAD_API_KEY": token})
+        assert shown.returncode == 0, shown
+        without = run(*words, variables=one.variables)
+        assert without.returncode == 1
+        assert "401" in without.stdout
+        assert "--key-file" in without.stdout
+        assert "web" in run("keys", "list", variables=one.variables).stdout
+        key_file.write_text(token + "\n")
+        with_file = (*words, "--key-file", str(key_file))
+        assert run(*with_file, variables=one.variables).returncode == 0
+        assert run("keys", "revoke", "web", variables=one.variables).stdout == "revoked web\n"
+        assert holds_within(10, lambda: run(*with_file, variables=one.variables).returncode == 1)
+    finally:
+        assert one.stop() == 0
+    assert token not in one.text()
+
+
+def test_a_key_that_is_stored_nowhere_is_printed_with_its_line(tmp_path: Path) -> None:
+    done = run("keys", "create", "--name", "a", "--scope", "read", variables=environment(tmp_path))
+    token, line = done.stdout.splitlines()
+    listed = run("keys", "list", variables=environment(tmp_path, keys=line))
+    assert (listed.returncode, listed.stdout.split()[:2]) == (0, ["a", "read"])
+    assert token not in line
+    assert_failed(
+        run("keys", "revoke", "a", variables=environment(tmp_path, keys=line)), "PLAYHEAD_KEYS_FILE"
+    )
 
 
 def test_the_module_is_the_command() -> None:

@@ -495,7 +495,7 @@ async def test_it_listens_where_it_is_told(tmp_path: Path, host: str) -> None:
         free_port(host)
     except OSError:
         pytest.skip(f"this machine has no {host}")
-    with ended(Serving(tmp_path / "data", host)) as one:
+    with ended(Serving(tmp_path / "data", host, open=True)) as one:
         one.url = {"::": f"http://[::1]:{one.port}", "0.0.0.0": f"http://127.0.0.1:{one.port}"}.get(
             host, one.url
         )

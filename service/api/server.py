@@ -1,0 +1,143 @@
+"""Connections within bounds: how many, how long a head may take, and what is said to what is no HTTP.
+
+aiohttp itself gives an idle connection `keepalive_timeout` and a head no time of its own; and it writes what is no HTTP
+into its log and its answer, with whatever key stands in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from service import metrics
+from service.api.problems import problem, problem_document
+
+if TYPE_CHECKING:
+    from aiohttp.web_request import BaseRequest
+
+    from service.settings import Settings
+
+_log = structlog.get_logger()
+
+HEADER_BYTES_MAX = 16 * 1024
+"""A path may hold a user and a slug of 256 and 512 characters, each up to 12 bytes when escaped."""
+
+KEEPALIVE_SECONDS = 75.0
+"""How long a connection may be idle: longer than the minute after which proxies let go of theirs."""
+
+LINGER_SECONDS = 1.0
+"""How long a refused connection is still read: closed at once, it would be reset, and the answer lost."""
+
+
+class Runner(web.AppRunner):
+    """Serves an application by the protocol below."""
+
+    def __init__(self, app: web.Application, settings: Settings) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,  # `service.api.body` does it within bounds
+            max_line_size=HEADER_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
+            shutdown_timeout=settings.shutdown_seconds,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+        )
+        self._settings = settings
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made, self._settings)
+
+
+class _Server(web.Server):
+    def __init__(self, made: web.Server, settings: Settings) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+        self._connections_max = settings.connections_max
+        self.head_seconds = settings.head_timeout_seconds
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of a new connection."""
+        if len(self._connections) >= self._connections_max:
+            return _Refusal()  # type: ignore[return-value] # a protocol like the other, to asyncio
+        return _Connection(self, self.head_seconds, loop=self._loop, **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ("_begun", "_head_seconds")
+
+    def __init__(self, server: _Server, head_seconds: float, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._head_seconds = head_seconds
+        self._begun: asyncio.Future[None] | None = None
+        """What aiohttp waits with for the head that has begun."""
+
+    def data_received(self, data: bytes) -> None:
+        """What came and is no whole head yet has some seconds to become one, however slowly more of it comes."""
+        super().data_received(data)
+        waiter = self._waiter
+        if waiter is not None and waiter is not self._begun and not waiter.done():
+            self._begun = waiter
+            self._loop.call_later(self._head_seconds, self._cut, waiter)
+
+    def _cut(self, waiter: asyncio.Future[None]) -> None:
+        if waiter is self._waiter and not waiter.done() and self.transport is not None:
+            detail = f"the head of the request was not whole after {self._head_seconds:g} seconds"
+            self.transport.write(_answer(408, "head_timeout", detail))
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP is counted, and not repeated: neither in the log nor in the answer.
+
+        Raises ConnectionError, which aiohttp takes quietly, for a client that is gone or has a part of an answer.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is on its way already")
+        if status == HTTPStatus.BAD_REQUEST:
+            metrics.REFUSALS.labels("bad_http").inc()
+            is_long = isinstance(exc, LineTooLong)
+            bound = f"a line of its head is longer than {HEADER_BYTES_MAX} bytes"
+            answer = problem(400, "bad_http", bound if is_long else "this is no HTTP/1.1 request")
+        else:
+            _log.error("request_failed", method=request.method, path=request.path, exc_info=exc)
+            answer = problem(500, "internal_error", "playhead failed to answer; its log says why")
+        answer.force_close()
+        return answer
+
+
+class _Refusal(asyncio.Protocol):
+    """Tells a connection that there are too many, and ends it; what it sends is not even looked at."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        detail = "as many connections as this process takes are open (PLAYHEAD_CONNECTIONS_MAX)"
+        transport.write(_answer(503, "too_many_connections", detail, b"Retry-After: 1"))
+        if transport.can_write_eof():
+            transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
+
+
+def _answer(status: int, reason: str, detail: str, *headers: bytes) -> bytes:
+    """A whole answer as it is sent, for where there is no request to answer."""
+    metrics.REFUSALS.labels(reason).inc()
+    body = problem_document(status, reason, detail)
+    lines = (
+        b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
+        b"Content-Type: application/problem+json",
+        b"Content-Length: %d" % len(body),
+        *headers,
+        b"Connection: close",
+    )
+    return b"\r\n".join((*lines, b"", body))
