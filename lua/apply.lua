@@ -3,7 +3,7 @@
 -- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
 --       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
 --                          `last`: the id of the last entry, known even when all are trimmed;
---                          `open`: that the partition is level with Postgres (resume.lua)
+--                          `open`: the server at which the partition was found level with Postgres (resume.lua)
 --       3 call     string  what the writer's last call answered, for when that answer was lost
 --       then for each user of the run, in its order: user hash, recent sorted set, ids sorted set
 --       then for each movie: its share of this partition, string
@@ -11,11 +11,12 @@
 -- ARGV  1 the run (include/run.lua)      2 token of this call, unique for the writer
 --       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
 --       7 idempotency window, us         8 events that may wait in this stream at most
---       9 and on: places, from 0, of the pairs whose state is wanted
+--       9 the name of this server        10 and on: places, from 0, of the pairs whose state is wanted
 -- REPLY {outcomes, pair record, pair record, ...}: one for each pair wanted
 --       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
 --       "!" and the implausible ms if there are any.
--- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres. Nothing was changed
+-- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing was
+--       changed
 
 local CALL_REMEMBERED_MS = 600000 -- far longer than any writer goes on repeating a call
 
@@ -141,7 +142,7 @@ local function append(run, stream_key, log_key, appended, counted, outcomes)
   redis.call('HSET', log_key, 'appended', total, 'last', id)
 end
 
-local WANTED = 9
+local WANTED = 10
 
 local function reply_with_states(run, outcomes, args)
   local reply = { outcomes }
@@ -164,7 +165,7 @@ local function apply(keys, args)
     if outcomes then return reply_with_states(run, outcomes, args) end
   end
   local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open')
-  if not log[3] then return redis.error_reply('CLOSED this partition is being recovered') end
+  if log[3] ~= args[9] then return redis.error_reply('CLOSED this partition is being recovered') end
   local appended = tonumber(log[1] or 0)
   if appended - tonumber(log[2] or 0) + run.events > constants.backlog_events_max then
     return redis.error_reply('BACKLOG the stream of this partition is full')

@@ -5,7 +5,9 @@
 --
 -- KEYS  1 stream   2 log hash
 -- ARGV  1 token of the recovery (close.lua)   2 id of the checkpoint's entry   3 events that Postgres has of the partition
---       4 and on: ids of the entries in the stream that Postgres does not have, in their order
+--       4 the name of this server: a replica that takes over finds another one's, and takes no events until it is known
+--         to be level itself
+--       5 and on: ids of the entries in the stream that Postgres does not have, in their order
 -- REPLY how many events wait
 -- ERROR SUPERSEDED another recovery took over; nothing was changed
 
@@ -31,7 +33,7 @@ local function resume(keys, args)
     return redis.error_reply('SUPERSEDED another recovery of this partition took over')
   end
   local waiting = {}
-  for i = 4, #args do
+  for i = 5, #args do
     local entry = redis.call('XRANGE', stream_key, args[i], args[i])[1]
     waiting[#waiting + 1] = entry[2]
   end
@@ -50,7 +52,7 @@ local function resume(keys, args)
     local id = redis.call('XADD', stream_key, '*', 'run', field_of(fields, 'run'), 'outcomes', outcomes, 'appended', total)
     redis.call('HSET', log_key, 'last', id)
   end
-  redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'open', '1')
+  redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'open', args[4])
   redis.call('HDEL', log_key, 'recovering')
   return events
 end

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
         Path, Field(description="folder of the embedded servers: everything that must survive a restart")
     ] = Path(".playhead")
     redis_url: Annotated[
-        str | None, Field(description="Redis 7 or Valkey to use in place of the embedded one")
+        str | None,
+        Field(description="Redis 7, Valkey or a cluster of either, to use in place of the embedded one"),
     ] = None
     database_url: Annotated[
         str | None, Field(description="Postgres 14 or later to use in place of the embedded one")
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     redis_timeout_seconds: Annotated[
         float, Field(description="how long a request waits for Redis before it gets 503", gt=0, le=60)
     ] = 5.0
+    replicas_min: Annotated[
+        int, Field(description="replicas that must have an event before it is acknowledged", ge=0, le=16)
+    ] = 0
     connections_max: Annotated[
         int, Field(description="connections that one HTTP process takes; past it 503", ge=1)
     ] = 4096

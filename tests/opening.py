@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.counters import keys
+from service.counters.servers import home_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -13,4 +14,4 @@ if TYPE_CHECKING:
 async def open_partitions(redis: Redis, *partitions: int) -> None:
     """Say that this Redis is level with Postgres, as the flusher does when it starts."""
     for partition in partitions:
-        await redis.hset(keys.log(partition), "open", "1")
+        await redis.hset(keys.log(partition), "open", home_of(redis, keys.log(partition)))

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from service import metrics
+from service.counters import keys
+from service.counters.servers import home_of
 from service.errors import FlushConflict
 from workers.entries import read_entries, trim
 from workers.progress import (
@@ -141,6 +143,7 @@ class Flusher:
 
         What was committed but not trimmed is trimmed; what has no snapshot yet is noted.
         """
+        home = self._home(partition)
         checkpoint = (await self._ledger.checkpoints([partition]))[partition]
         if checkpoint.holder != self._leases.name:
             self._leases.look_again()
@@ -149,11 +152,12 @@ class Flusher:
             checkpoint = (await self._ledger.checkpoints([partition]))[partition]
         await trim(self._redis, {partition: checkpoint.entry})
         changed = await self._ledger.changed_since_snapshot(partition)
-        return Progress(checkpoint.epoch, checkpoint.entry, checkpoint.appended, changed)
+        return Progress(checkpoint.epoch, checkpoint.entry, checkpoint.appended, changed, home)
 
     async def _flush(self, progress: dict[int, Progress], started: float) -> bool:
         if not progress:
             return False
+        self._refuse_moved(progress)
         await self._take_snapshots(progress, started)
         cursors = {partition: mine.cursor for partition, mine in progress.items()}
         found = await read_entries(self._redis, cursors, self._entries_count)
@@ -171,6 +175,15 @@ class Flusher:
         metrics.SNAPSHOTS.inc(sum(len(snapshot.states.pairs) for snapshot in ready))
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
         return self._adapt(found, len(rows))
+
+    def _refuse_moved(self, progress: dict[int, Progress]) -> None:
+        """A partition is open at one server only; another one that has it now may lack what was flushed."""
+        moved = {partition for partition, mine in progress.items() if mine.home != self._home(partition)}
+        if moved:
+            raise WentBack(moved)
+
+    def _home(self, partition: int) -> str:
+        return home_of(self._redis, keys.log(partition))
 
     async def _look_around(self, progress: dict[int, Progress], now: float) -> bool:
         """What was lost in Redis is not found in the streams: the counts tell of it."""

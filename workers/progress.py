@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.db.records import CheckpointMove, EntryId, Flush, Snapshots
@@ -27,7 +27,9 @@ class Progress:
     epoch: int
     cursor: EntryId
     appended: int
-    changed: Changed = field(default_factory=dict)
+    changed: Changed
+    home: str
+    """The server at which the partition was found level."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     snapshot_upto: EntryId | None = None
@@ -41,7 +43,7 @@ class Progress:
 
 
 class WentBack(Exception):
-    """Redis has forgotten events that Postgres has."""
+    """Redis has forgotten events that Postgres has, or another server has taken over, which may have."""
 
     def __init__(self, partitions: set[int]) -> None:
         super().__init__(sorted(partitions))

@@ -6,8 +6,9 @@ Fewer in Redis means that it went back in time: it was emptied, lost its disk, o
 all. Then the users of the lost events are built again from their snapshots, the raw events after those, and what waits
 in the stream, and put in the place of what Redis has of them. An emptied Redis has lost everybody.
 
-While it happens the partition is closed: events for it get 503. A token keeps two recoveries apart, and one that is
-interrupted is simply begun again, since it puts whole users in place and adds nothing to anything.
+While it happens the partition is closed: events for it get 503. It is opened at one server: where a replica takes over,
+or its slot moves to another node, it is closed until it is known to be level there. A token keeps two recoveries apart,
+and one that is interrupted is simply begun again, since it puts whole users in place and adds nothing to anything.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from service import clock
 from service.counters import images, keys, scripts
 from service.counters.images import UserImage, put_user
 from service.counters.records import PairRecord, SessionRecord
+from service.counters.servers import ONLY_HOME, home_of, server_of
 from service.db.records import START, EntryId
 from service.rules.model import Model, User
 from workers.entries import Entry, events_of, read_entries
@@ -67,8 +69,12 @@ class Recovered(NamedTuple):
 
 
 class Recovery:
-    def __init__(self, redis: Redis, ledger: Ledger, history: History, constants: Constants) -> None:
+    def __init__(
+        self, redis: Redis, ledger: Ledger, history: History, constants: Constants, home: str = ONLY_HOME
+    ) -> None:
+        """`home` is the name of this Redis, where it is one server of a cluster."""
         self._redis = redis
+        self._home = home
         self._ledger = ledger
         self._history = history
         self._constants = constants
@@ -84,7 +90,19 @@ class Recovery:
         if before == checkpoint.appended and stand.is_open:
             return None
         # What waits in the stream is appended anew: no flusher that has read it before may still commit it.
-        return await self._recover(partition, await self._ledger.fence(partition, checkpoint), stand)
+        fenced = await self._ledger.fence(partition, checkpoint)
+        return await self._pinned(partition)._recover(partition, fenced)
+
+    def _pinned(self, partition: int) -> Recovery:
+        """The same at the very server that has the partition now.
+
+        Should that lose it half-way, the rest is refused, not done by another one that may lack what was done before.
+        """
+        server = server_of(self._redis, keys.log(partition))
+        if server is self._redis:
+            return self
+        home = home_of(self._redis, keys.log(partition))
+        return Recovery(server, self._ledger, self._history, self._constants, home)
 
     async def stands(self, partitions: Sequence[int]) -> dict[int, Stand]:
         """Where these partitions stand, in one round trip. Raises RedisUnavailable."""
@@ -94,9 +112,11 @@ class Recovery:
         found = await scripts.guarded(pipeline.execute())
         return {
             partition: Stand(
-                None if appended is None else int(appended), bool(is_open), recovering is not None
+                None if appended is None else int(appended),
+                open_at == home_of(self._redis, keys.log(partition)).encode(),
+                recovering is not None,
             )
-            for partition, (appended, is_open, recovering) in zip(partitions, found, strict=True)
+            for partition, (appended, open_at, recovering) in zip(partitions, found, strict=True)
         }
 
     async def _appended_before_waiting(self, partition: int, cursor: EntryId, stand: Stand) -> int:
@@ -107,9 +127,10 @@ class Recovery:
             return first.appended - first.counted
         return stand.appended or 0
 
-    async def _recover(self, partition: int, checkpoint: Checkpoint, stand: Stand) -> Recovered:
+    async def _recover(self, partition: int, checkpoint: Checkpoint) -> Recovered:
         started = time.monotonic()
         token = await self._close(partition)
+        stand = (await self.stands([partition]))[partition]
         waiting = await self._waiting(partition)
         known = waiting[0].appended - waiting[0].counted if waiting else stand.appended or 0
         lost = checkpoint.appended - known
@@ -138,7 +159,13 @@ class Recovery:
             self._redis,
             "resume",
             [keys.stream(partition), keys.log(partition)],
-            [token, str(checkpoint.entry), checkpoint.appended, *(str(entry.id) for entry in waiting)],
+            [
+                token,
+                str(checkpoint.entry),
+                checkpoint.appended,
+                self._home,
+                *(str(entry.id) for entry in waiting),
+            ],
         )
 
     async def _waiting(self, partition: int) -> list[Entry]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio.connection import parse_url
 
+from service.counters.addresses import is_cluster_url, parse_cluster_url
 from service.embedded import embedded_database_url, embedded_redis_url
 from service.errors import SettingsError
 
@@ -18,7 +19,10 @@ def redis_url_of(settings: Settings) -> str:
     if settings.redis_url is None:
         return embedded_redis_url(settings.data_dir)
     try:
-        parse_url(settings.redis_url)
+        if is_cluster_url(settings.redis_url):
+            parse_cluster_url(settings.redis_url)
+        else:
+            parse_url(settings.redis_url)
     except ValueError as malformed:
         raise SettingsError(f"PLAYHEAD_REDIS_URL cannot be used: {malformed}") from None
     return settings.redis_url

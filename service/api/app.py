@@ -57,5 +57,8 @@ def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
 
 def bounds_of(settings: Settings) -> Bounds:
     return Bounds(
-        settings.queue_events_max, settings.partition_backlog_events_max, settings.redis_timeout_seconds
+        settings.queue_events_max,
+        settings.partition_backlog_events_max,
+        settings.redis_timeout_seconds,
+        settings.replicas_min,
     )

@@ -10,7 +10,7 @@ from service import clock, metrics
 from service.api.context import REDIS, SETTINGS, WRITER
 from service.api.problems import answering, problem
 from service.counters.backlog import read_backlog
-from service.counters.connection import broken_promises
+from service.counters.connection import broken_promises, missing_replicas
 from service.errors import Unavailable
 
 
@@ -26,6 +26,7 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
     try:
         backlog = await read_backlog(redis, settings.partitions)
         promises = await broken_promises(redis)
+        missing = await missing_replicas(redis, settings.replicas_min)
     except (Unavailable, RedisError) as error:
         return problem(503, "redis_unavailable", str(error), {"Retry-After": "2"}, ready=False)
     waiting = request.app[WRITER].waiting_events
@@ -42,6 +43,10 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
             f"{backlog.closed_partitions} partitions are not known to be level with Postgres; events get 503"
         )
         return problem(503, "not_recovered", detail, {"Retry-After": "2"}, **document | {"ready": False})
+    if missing:
+        return problem(
+            503, "replicas_missing", "; ".join(missing), {"Retry-After": "2"}, **document | {"ready": False}
+        )
     if backlog.fullest_events >= settings.partition_backlog_events_max:
         detail = (
             f"{backlog.fullest_events} events of one partition wait for Postgres, as many as may"

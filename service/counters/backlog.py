@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, scripts
+from service.counters.servers import home_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -30,7 +31,14 @@ async def read_backlog(redis: Redis, partitions: int) -> Backlog:
     """Of all partitions together. Raises RedisUnavailable."""
     replies = await scripts.call(
         redis,
-        [("backlog", [keys.stream(partition), keys.log(partition)], []) for partition in range(partitions)],
+        [
+            (
+                "backlog",
+                [keys.stream(partition), keys.log(partition)],
+                [home_of(redis, keys.log(partition))],
+            )
+            for partition in range(partitions)
+        ],
     )
     waiting_events, oldest, closed = [], [], 0
     for reply in replies:

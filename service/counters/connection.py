@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.counters import scripts
+from service.counters.addresses import is_cluster_url
+from service.counters.cluster import Cluster
+from service.counters.servers import nodes_of, servers_of
 from service.errors import CannotStart, RedisUnavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
 CONNECTIONS_MAX = 64
-"""Of one process. The writer needs one; the others are for reads that come at the same moment."""
+"""Of one process, to each server. The writer needs one; the others are for reads that come at the same moment."""
 
 CONNECT_SECONDS = 2.0
 
@@ -21,32 +32,31 @@ VERSION_MIN = (7, 0)
 PARTITIONS_KEY = "playhead:partitions"
 """How many ways the users in this Redis are spread. Outside of all partitions, and read on its own."""
 
+T = TypeVar("T")
+
 
 def connect(url: str, timeout_seconds: float) -> Redis:
     """A client that never repeats a call by itself: whoever calls knows what is safe to repeat."""
-    return Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        socket_connect_timeout=min(CONNECT_SECONDS, timeout_seconds),
-        socket_timeout=timeout_seconds,
-        max_connections=CONNECTIONS_MAX,
-        health_check_interval=0,
-    )
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": min(CONNECT_SECONDS, timeout_seconds),
+        "socket_timeout": timeout_seconds,
+        "max_connections": CONNECTIONS_MAX,
+        "health_check_interval": 0,
+    }
+    return Cluster(url, **options) if is_cluster_url(url) else Redis.from_url(url, **options)
 
 
 async def verify(redis: Redis, partitions: int) -> None:
     """Make sure that this Redis can be used: its version, its functions, its number of partitions.
 
-    Raises CannotStart when it never can, RedisUnavailable when it can't be reached now.
+    Of a cluster all nodes that can be reached. Raises CannotStart when it never can, RedisUnavailable when it can't be
+    reached now.
     """
     try:
-        server = await redis.info("server")
-        version = tuple(int(part) for part in server["redis_version"].split(".")[:2])
-        if version < VERSION_MIN:
-            raise CannotStart(
-                f"Redis {server['redis_version']} is too old, playhead needs 7.0 or later, or Valkey"
-            )
-        await scripts.load(redis)
+        for server in (await _each(await nodes_of(redis), _info)).values():
+            _refuse_unfit(server, in_cluster=isinstance(redis, Cluster))
+        await _each(await servers_of(redis), scripts.load)
         await redis.setnx(PARTITIONS_KEY, partitions)
         stored = int(await redis.get(PARTITIONS_KEY) or 0)
     except ResponseError as refused:
@@ -61,10 +71,42 @@ async def verify(redis: Redis, partitions: int) -> None:
 
 
 async def broken_promises(redis: Redis) -> list[str]:
-    """By how much this Redis promises less than an acknowledgement does (design 5), in sentences; best is none."""
-    try:
-        config = await redis.config_get("appendonly", "appendfsync", "maxmemory-policy")
-    except ResponseError:
+    """By how much this Redis promises less than an acknowledgement does (design 5), in sentences; best is none.
+
+    Of a cluster every node counts, since replicas take over.
+    """
+    said = []
+    for address, config in (await _each(await nodes_of(redis), _config)).items():
+        said += [f"{address}: {sentence}" if address else sentence for sentence in _broken_by(config)]
+    return said
+
+
+async def missing_replicas(redis: Redis, replicas_min: int) -> list[str]:
+    """Which masters have fewer replicas than must have an event before it is acknowledged, in sentences."""
+    if not replicas_min:
+        return []
+    connected = await _each(await servers_of(redis), _replicas)
+    return [
+        f"{address or 'Redis'} has {count} connected replicas, fewer than PLAYHEAD_REPLICAS_MIN ({replicas_min})"
+        for address, count in connected.items()
+        if count < replicas_min
+    ]
+
+
+def _refuse_unfit(server: Mapping[str, Any], *, in_cluster: bool) -> None:
+    version = tuple(int(part) for part in server["redis_version"].split(".")[:2])
+    if version < VERSION_MIN:
+        raise CannotStart(
+            f"Redis {server['redis_version']} is too old, playhead needs 7.0 or later, or Valkey"
+        )
+    if server["cluster_enabled"] and not in_cluster:
+        raise CannotStart(
+            "this Redis is a node of a cluster: name it as redis+cluster://host:port in PLAYHEAD_REDIS_URL"
+        )
+
+
+def _broken_by(config: Mapping[str | None, str | None] | None) -> list[str]:
+    if config is None:
         return ["Redis does not tell its configuration, so its durability is not known"]
     said = []
     if config.get("appendonly") != "yes":
@@ -80,3 +122,37 @@ async def broken_promises(redis: Redis) -> list[str]:
             f"Redis may drop counters when memory is scarce (maxmemory-policy is {policy}, not noeviction)"
         )
     return said
+
+
+async def _info(server: Redis) -> dict[str, Any]:
+    return {**await server.info("server"), **await server.info("cluster")}
+
+
+async def _config(server: Redis) -> Mapping[str | None, str | None] | None:
+    try:
+        return await server.config_get("appendonly", "appendfsync", "maxmemory-policy")
+    except ResponseError:
+        return None
+
+
+async def _replicas(server: Redis) -> int:
+    told = await server.info("replication")
+    replicas = (told[f"slave{number}"] for number in range(told["connected_slaves"]))
+    return sum(replica["state"] == "online" for replica in replicas)
+
+
+async def _each(servers: Mapping[str, Redis], ask: Callable[[Redis], Awaitable[T]]) -> dict[str, T]:
+    """The answers by address, without those of servers that are away; raises what failed when none answers."""
+    answers = await asyncio.gather(*map(ask, servers.values()), return_exceptions=True)
+    found: dict[str, T] = {}
+    failed: BaseException | None = None
+    for address, answer in zip(servers, answers, strict=True):
+        if not isinstance(answer, BaseException):
+            found[address] = answer
+        elif isinstance(answer, RedisConnectionError | RedisTimeoutError | OSError):
+            failed = answer
+        else:
+            raise answer
+    if failed and not found:
+        raise failed
+    return found

@@ -12,17 +12,29 @@ import re
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from service.counters.cluster import ClusterPipeline
+from service.counters.servers import home_of, server_of
 from service.errors import BacklogFull, NotRecovered, RedisUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from redis.asyncio import Redis
+    from redis.asyncio.client import Pipeline
 
 _INCLUDE = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
 _PRELUDE = """#!lua name=playhead_{version}
@@ -32,8 +44,28 @@ local function register(name, callback, flag)
 end
 """
 
+LOG = 1
+"""The place of the log among the keys of `apply`, the one function that waits for replicas."""
+
 Call = tuple[str, list[str], list[str | bytes | int]]
 """The name of a function, its keys and its arguments."""
+
+
+NOT_NOW = (
+    *(RedisConnectionError, RedisTimeoutError, OSError),
+    *(MovedError, AskError, TryAgainError, ClusterDownError, MasterDownError),
+)
+"""What a server is answered for, or answers, that is away, loading, or not the one to be asked at this moment."""
+
+
+class Copies(NamedTuple):
+    """How many replicas must have what the calls wrote, and how long they may take; 0 replicas for no matter."""
+
+    replicas: int = 0
+    wait_ms: int = 0
+
+
+NO_COPIES = Copies()
 
 
 @cache
@@ -58,20 +90,21 @@ async def load(redis: Redis) -> None:
     await redis.function_load(library()[1], replace=True)
 
 
-async def call(redis: Redis, calls: Sequence[Call]) -> list[Any]:
+async def call(
+    redis: Redis, calls: Sequence[Call], copies: Copies = NO_COPIES, *, follow: bool = True
+) -> list[Any]:
     """Make these calls in one round trip; gives their replies, in order. One that was refused gives its exception.
 
-    Raises RedisUnavailable when the connection failed, or the server is still loading: then it is not known which of
-    the calls took effect.
+    Raises RedisUnavailable when the connection failed, the server is still loading, or too few replicas have what was
+    written: then it is not known which of the calls took effect. In a cluster, calls for a slot that has moved are made
+    where it is now; without `follow` that is RedisUnavailable too, and the next calls go there.
     """
-    replies = await _send(redis, calls)
+    replies = await _send(redis, calls, copies, follow)
     lost = [place for place, reply in enumerate(replies) if _is_lost(reply)]
     if lost:
-        try:
-            await load(redis)
-        except (RedisError, OSError) as failed:
-            raise RedisUnavailable(f"Redis did not take the script: {failed}") from failed
-        for place, reply in zip(lost, await _send(redis, [calls[place] for place in lost]), strict=True):
+        again = [calls[place] for place in lost]
+        await _load_again(redis, again)
+        for place, reply in zip(lost, await _send(redis, again, copies, follow), strict=True):
             replies[place] = reply
     return [_translated(reply) for reply in replies]
 
@@ -92,18 +125,54 @@ async def guarded(command: Awaitable[Any]) -> Any:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
 
 
-async def _send(redis: Redis, calls: Sequence[Call]) -> list[Any]:
+async def _send(redis: Redis, calls: Sequence[Call], copies: Copies, follow: bool) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
+    if isinstance(pipeline, ClusterPipeline):
+        pipeline.follows = follow
     for name, keys, args in calls:
         pipeline.execute_command("FCALL", function_name(name), len(keys), *keys, *args)
+    if copies.replicas:
+        _wait_for(pipeline, redis, calls, copies)
     try:
         replies = await pipeline.execute(raise_on_error=False)
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
     for reply in replies:
-        if isinstance(reply, RedisConnectionError):
+        if isinstance(reply, NOT_NOW):
             raise RedisUnavailable(f"Redis cannot answer yet: {reply}") from reply
-    return replies
+    _refuse_too_few(replies[len(calls) :], copies)
+    return replies[: len(calls)]
+
+
+def _wait_for(pipeline: Pipeline, redis: Redis, calls: Sequence[Call], copies: Copies) -> None:
+    """Once a server, behind its calls and on their connection, since WAIT speaks of what that connection wrote.
+
+    Calls that change nothing, since they come again or hold only duplicates, must wait for what was written before them
+    and may not be on the replicas yet. So something is written, whatever they do.
+    """
+    firsts: dict[str, str] = {}
+    for _, spelled, _ in calls:
+        firsts.setdefault(home_of(redis, spelled[LOG]), spelled[LOG])
+    for log in firsts.values():
+        pipeline.hset(log, "waited", 1)
+        pipeline.execute_command("WAIT", copies.replicas, copies.wait_ms, keys=[log])
+
+
+def _refuse_too_few(waits: list[Any], copies: Copies) -> None:
+    for reached in waits[1::2]:
+        if not isinstance(reached, int) or reached < copies.replicas:
+            raise RedisUnavailable(
+                f"{reached} replicas have it in time, fewer than PLAYHEAD_REPLICAS_MIN ({copies.replicas})"
+            )
+
+
+async def _load_again(redis: Redis, calls: Sequence[Call]) -> None:
+    """Give the library back to each server that has lost it."""
+    try:
+        for server in {server_of(redis, spelled[0]) for _, spelled, _ in calls}:
+            await load(server)
+    except (RedisError, OSError) as failed:
+        raise RedisUnavailable(f"Redis did not take the script: {failed}") from failed
 
 
 def _is_lost(reply: Any) -> bool:

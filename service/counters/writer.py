@@ -1,7 +1,8 @@
 """The one writer of counters: requests that wait at the same moment share one round trip and one fsync.
 
 While a call is under way, events gather in the queue; the next call takes them all, one run a partition. So the busier
-it is, the less one event costs, and an idle service answers a single event at once.
+it is, the less one event costs, and an idle service answers a single event at once. In a cluster each master has its
+own queue and its own calls (`service.counters.lanes`).
 
 A call whose answer was lost is repeated under the same token, and the script then gives the answer of the first one
 instead of counting again (`lua/apply.lua`).
@@ -10,15 +11,16 @@ instead of counting again (`lua/apply.lua`).
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from service import metrics
 from service.counters import keys, packing, scripts
+from service.counters.lanes import Lane, Lanes
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
+from service.counters.servers import home_of
 from service.errors import QueueFull, RedisUnavailable, Unavailable
 from service.limits import RUN_EVENTS_MAX, RUN_SEGMENTS_MAX
 
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 REPEAT_PAUSE_SECONDS = 0.05
 REPEAT_PAUSE_SECONDS_MAX = 0.5
 """How long to wait before a failed call is repeated: at first, and doubled up to."""
+
+WAIT_SHARE = 0.9
+"""Of the time that is left of a call, how much replicas may take."""
 
 CALL_SHARE_MIN = 0.25
 """What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
@@ -65,6 +70,8 @@ class Bounds:
     queue_events_max: int
     backlog_events_max: int
     timeout_seconds: float
+    replicas_min: int = 0
+    """How many replicas must have an event before it is acknowledged."""
 
 
 class Writer:
@@ -83,10 +90,9 @@ class Writer:
         )
         self._name = uuid4().hex
         self._calls = 0
-        self._waiting: dict[int, deque[Share]] = {}
+        self._lanes = Lanes(self._home, self._serve)
         self._waiting_events = 0
-        self._has_work = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
 
     @property
     def waiting_events(self) -> int:
@@ -125,17 +131,20 @@ class Writer:
         return outcomes[0] == DUPLICATE, state
 
     async def run(self) -> None:
-        """Make calls for as long as there is something to apply; ends after `close`."""
-        while not (self._closing and not self._waiting):
-            await self._has_work.wait()
-            self._has_work.clear()
-            while self._waiting:
-                await self._settle(self._take())
+        """Ends after `close`, once everything that waits is answered."""
+        await self._closing.wait()
+        await self._lanes.empty()
 
     def close(self) -> None:
-        """Let `run` end once everything that waits is answered."""
-        self._closing = True
-        self._has_work.set()
+        """Let `run` end."""
+        self._closing.set()
+
+    def _home(self, partition: int) -> str:
+        return home_of(self._redis, keys.log(partition))
+
+    async def _serve(self, lane: Lane[Share]) -> None:
+        if not await self._settle(_take(lane)):
+            self._fail_overdue(lane)
 
     def _make_room(self, events: int) -> None:
         if self._waiting_events + events > max(events, self._bounds.queue_events_max):
@@ -148,36 +157,18 @@ class Writer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._bounds.timeout_seconds
         share = Share(events, segments, wants_state, deadline, loop.create_future())
-        self._waiting.setdefault(partition, deque()).append(share)
         self._waiting_events += len(events)
-        self._has_work.set()
+        self._lanes.add(partition, share)
         return share.answer
 
-    def _take(self) -> dict[int, list[Share]]:
-        """What the next call applies: of each partition the shares that fit into one run, first come first served."""
-        taken: dict[int, list[Share]] = {}
-        for partition, queue in list(self._waiting.items()):
-            events = segments = 0
-            shares: list[Share] = []
-            while queue and events + len(queue[0].events) <= RUN_EVENTS_MAX and segments <= RUN_SEGMENTS_MAX:
-                share = queue.popleft()
-                events += len(share.events)
-                segments += share.segments
-                shares.append(share)
-            if not queue:
-                del self._waiting[partition]
-            taken[partition] = shares
-        return taken
-
-    async def _settle(self, taken: dict[int, list[Share]]) -> None:
-        """Apply what was taken and answer everybody who waits for it, whatever happens."""
+    async def _settle(self, taken: dict[int, list[Share]]) -> bool:
+        """Apply what was taken and answer everybody who waits for it, whatever happens; False if the call failed."""
         try:
             replies = await self._call(taken)
         except Exception as failed:  # whoever waits must hear of it, and the loop must go on
             for shares in taken.values():
                 self._fail(shares, failed)
-            self._fail_overdue()
-            return
+            return False
         finally:
             self._waiting_events -= sum(len(share.events) for shares in taken.values() for share in shares)
         for shares, reply in zip(taken.values(), replies, strict=True):
@@ -185,17 +176,18 @@ class Writer:
                 self._fail(shares, reply)
             else:
                 _distribute(shares, reply)
+        return True
 
-    def _fail_overdue(self) -> None:
+    def _fail_overdue(self, lane: Lane[Share]) -> None:
         """Answer those who waited for their turn so long behind a failed call that theirs would come too late."""
         now = asyncio.get_running_loop().time()
-        for partition, queue in list(self._waiting.items()):
+        for partition, queue in list(lane.waiting.items()):
             while queue and queue[0].deadline <= now:
                 share = queue.popleft()
                 self._waiting_events -= len(share.events)
                 self._fail([share], RedisUnavailable("Redis did not answer in time; this was not counted"))
             if not queue:
-                del self._waiting[partition]
+                del lane.waiting[partition]
 
     def _fail(self, shares: list[Share], reason: Exception) -> None:
         for share in shares:
@@ -211,6 +203,7 @@ class Writer:
     async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
         """One round trip; repeated while Redis cannot be reached, as long as requests may wait."""
         self._calls += 1
+        token = self._calls
         packed = [_pack(partition, shares) for partition, shares in taken.items()]
         loop = asyncio.get_running_loop()
         first = min(share.deadline for shares in taken.values() for share in shares)
@@ -219,7 +212,9 @@ class Writer:
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await scripts.call(self._redis, [self._spell(run, repeated) for run in packed])
+                    spelled = [self._spell(run, token, repeated) for run in packed]
+                    # A slot that has moved is not followed: the server's name is one of the arguments.
+                    return await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
             except TimeoutError:
                 raise RedisUnavailable(
                     "Redis did not answer in time; whether this was counted is not known"
@@ -230,10 +225,33 @@ class Writer:
             await asyncio.sleep(pause)
             pause, repeated = min(2 * pause, REPEAT_PAUSE_SECONDS_MAX), True
 
-    def _spell(self, packed: _Packed, repeated: bool) -> scripts.Call:
+    def _copies(self, deadline: float) -> scripts.Copies:
+        """Replicas may take until shortly before the deadline, so that it is them who are said to be late."""
+        left_seconds = deadline - asyncio.get_running_loop().time()
+        return scripts.Copies(self._bounds.replicas_min, max(1, int(left_seconds * WAIT_SHARE * 1000)))
+
+    def _spell(self, packed: _Packed, token: int, repeated: bool) -> scripts.Call:
         partition, run, names, wanted = packed
         spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
-        return "apply", spelled, [run, self._calls, "1" if repeated else "0", *self._constants, *wanted]
+        said = "1" if repeated else "0"
+        return "apply", spelled, [run, token, said, *self._constants, self._home(partition), *wanted]
+
+
+def _take(lane: Lane[Share]) -> dict[int, list[Share]]:
+    """What the next call applies: of each partition the shares that fit into one run, first come first served."""
+    taken: dict[int, list[Share]] = {}
+    for partition, queue in list(lane.waiting.items()):
+        events = segments = 0
+        shares: list[Share] = []
+        while queue and events + len(queue[0].events) <= RUN_EVENTS_MAX and segments <= RUN_SEGMENTS_MAX:
+            share = queue.popleft()
+            events += len(share.events)
+            segments += share.segments
+            shares.append(share)
+        if not queue:
+            del lane.waiting[partition]
+        taken[partition] = shares
+    return taken
 
 
 def _placed(events: Sequence[Event], failures: dict[int, Unavailable]) -> dict[int, Unavailable]:

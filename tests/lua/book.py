@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.counters import keys, packing, scripts
 from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+from service.counters.servers import home_of
 from service.limits import SEQ_WINDOW
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def apply(
             constants.implausible_tolerance_ms,
             constants.idempotency_window_us,
             10**9,
+            home_of(redis, keys.log(partition)),
         ],
     )
     outcomes: bytes = reply[0]
