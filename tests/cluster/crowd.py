@@ -76,6 +76,7 @@ class Crowd:
         self.writer = Writer(self.redis, PARTITIONS, CONSTANTS, bounds)
         self._tasks.append(asyncio.create_task(self.writer.run()))
         await verify(self.flushing, PARTITIONS)
+        await self._ledger.checkpoints(range(PARTITIONS))
         self.start_flusher()
         await until(self.is_open, "all partitions are open")
 
