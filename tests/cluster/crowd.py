@@ -37,6 +37,7 @@ MOVIES = 3
 STEP_MS = 10_000
 PAUSE_SECONDS = 0.02
 TIMEOUT_SECONDS = 5.0
+SOCKET_SECONDS = 30.0
 
 
 def slot_of(partition: int) -> int:
@@ -57,22 +58,22 @@ class Crowd:
     """
 
     def __init__(self, url: str, ledger: Ledger, history: History, database_url: str) -> None:
-        self.redis = connect(url, TIMEOUT_SECONDS)
-        self.flushing = connect(url, TIMEOUT_SECONDS)
+        self.redis = connect(url, SOCKET_SECONDS)
+        self.flushing = connect(url, SOCKET_SECONDS)
         self.model = Model(CONSTANTS)
         self.accepted = self.refusals = 0
         self.reader = Reader(self.redis, PARTITIONS)
         self._ledger, self._history, self._database_url = ledger, history, database_url
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, Event] = {}
         self._stop_flusher = asyncio.Event()
         self._stop_viewers = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._viewers: list[asyncio.Task[None]] = []
 
-    async def begin(self, replicas_min: int = 0) -> None:
+    async def begin(self, replicas_min: int = 0, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         """The writer and the flusher, up to where events are taken."""
         await verify(self.redis, PARTITIONS)
-        bounds = Bounds(10_000, 1_000_000, TIMEOUT_SECONDS, replicas_min)
+        bounds = Bounds(10_000, 1_000_000, timeout_seconds, replicas_min)
         self.writer = Writer(self.redis, PARTITIONS, CONSTANTS, bounds)
         self._tasks.append(asyncio.create_task(self.writer.run()))
         await verify(self.flushing, PARTITIONS)
@@ -119,6 +120,17 @@ class Crowd:
             await asyncio.sleep(PAUSE_SECONDS)
         self.model.apply(event)
         self.accepted += 1
+
+    def last(self, name: str) -> Event:
+        """What this viewer sent last."""
+        return self._sent[name]
+
+    def take_nameless(self, name: str) -> Event:
+        """The viewer's next event, without anything that would tell that it comes again; it counts as acknowledged."""
+        event = self._next(name)._replace(session="", seq=None)
+        self.model.apply(event)
+        self.accepted += 1
+        return event
 
     async def try_once(self, event: Event) -> bool:
         try:
@@ -173,12 +185,14 @@ class Crowd:
             await self.send(name)
 
     def _next(self, name: str) -> Event:
-        seq = self._sent[name] = self._sent.get(name, 0) + 1
+        before = self._sent.get(name)
+        seq = (before.seq or 0) + 1 if before else 1
         time_us = now_us()
         slug = f"movie {len(name) + ord(name[-1]) % MOVIES}"
-        return Event(
-            name, slug, "heartbeat", seq * STEP_MS % 40_000_000, time_us, time_us, session="s", seq=seq
-        )
+        at_ms = seq * STEP_MS % 40_000_000
+        event = Event(name, slug, "heartbeat", at_ms, time_us, time_us, session="s", seq=seq)
+        self._sent[name] = event
+        return event
 
     async def _is_flushed(self) -> bool:
         return (await read_backlog(self.redis, PARTITIONS)).events == 0

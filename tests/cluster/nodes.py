@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from service.counters import keys
 from service.embedded import child
 from service.embedded.binaries import valkey_server
 from tests.integration.serving import free_port
@@ -96,6 +97,10 @@ class Node:
         with suppress(RedisError, OSError):
             return str((await self.client.info("replication"))["role"])
         return "away"
+
+    async def appended(self, partition: int) -> int:
+        """How many events it knows of that were ever appended to a partition."""
+        return int(await self.command("HGET", keys.log(partition), "appended") or 0)
 
     async def follows(self) -> bool:
         """Whether it is a replica that has all that its master had when it was asked for."""
@@ -201,6 +206,11 @@ class Nodes:
         return all(view.count(b"\n") == len(self.all) and b"handshake" not in view for view in known)
 
     async def _is_well(self) -> bool:
+        with suppress(RedisError, OSError):
+            return await self._looks_well()
+        return False
+
+    async def _looks_well(self) -> bool:
         roles = [await node.role() for node in self.all]
         infos = await asyncio.gather(*(node.command("CLUSTER", "INFO") for node in self.all))
         views = [await node.command("CLUSTER", "NODES") for node in self.all]
