@@ -22,4 +22,5 @@
 -- @include put_user.lua
 -- @include resume.lua
 -- @include backlog.lua
+-- @include draw.lua
 -- @include trim.lua

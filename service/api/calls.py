@@ -124,6 +124,17 @@ KEYED = (
         "the API key 'web' lacks the scope 'read', which this call needs",
         headers={"WWW-Authenticate": "`Bearer`, with the scope"},
     ),
+    failure(
+        429,
+        "`rate_exceeded`: the key was used faster than it may be. Of lines `detail` says from where to go on.",
+        "rate_exceeded",
+        "more than 500 events a second came with this key; try again in 1 s",
+        headers=LATER
+        | {
+            "RateLimit": "what is left, of which policy",
+            "RateLimit-Policy": "what may come, in how many seconds",
+        },
+    ),
 )
 FAILED = Answer(
     "default",

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from service.access.bucket import Bucket
 from service.access.door import keyring_of
 from service.access.files import state_of
 from service.access.keyring import Scope
+from service.api.context import BUCKET, REDIS
 from service.api.problems import answering
+from service.counters.rates import share
 from service.errors import Forbidden, SettingsError, Unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiohttp import web
+    from redis.asyncio import Redis
 
     from service.access.keyring import Key, Keyring
     from service.api.problems import Handler
@@ -27,6 +31,9 @@ _log = structlog.get_logger()
 
 RELOAD_SECONDS = 1.0
 """How often the file of keys is looked at: how long a revoked key may still be used."""
+
+SHARE_SECONDS = 0.25
+"""How often processes tell each other what they let in: for so long they may let in too much."""
 
 _BEARER = "bearer "
 _BEARER_CHARS = len(_BEARER)
@@ -43,8 +50,9 @@ class Guard:
 
     def __init__(self, settings: Settings, keyring: Keyring) -> None:
         self._settings = settings
-        self._keyring = keyring
         self._state = state_of(settings.keys_file) if settings.keys_file else None
+        self._buckets: dict[str, Bucket] = {}
+        self._use(keyring)
 
     def guarded(self, handler: Handler, scope: Scope) -> Handler:
         """A handler that answers those only who may."""
@@ -57,8 +65,8 @@ class Guard:
 
         return answer
 
-    def admit(self, request: web.Request, scope: Scope) -> Key:
-        """Raises Unauthorized, Forbidden."""
+    def admit(self, request: web.Request, scope: Scope) -> None:
+        """Raises Unauthorized, Forbidden, RateExceeded."""
         token = _shown(request, scope)
         if not token:
             raise Unauthorized(
@@ -71,19 +79,33 @@ class Guard:
             raise Forbidden(
                 scope, f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
             )
-        return key
+        unit = "events" if scope is Scope.INGEST else "requests"
+        if bucket := self._buckets.get(_bucket_name(unit, key)):
+            bucket.check()
+            bucket.draw(1)
+            if scope is Scope.INGEST:
+                request[BUCKET] = bucket  # the events after the first are drawn once they are counted
 
-    async def kept(self, _app: web.Application) -> AsyncIterator[None]:
-        """For as long as the application runs, keys are as they are in their file."""
-        reloading = asyncio.create_task(self._run(), name="keys")
+    async def kept(self, app: web.Application) -> AsyncIterator[None]:
+        """For as long as the application runs, keys are as they are in their file, and their buckets are shared."""
+        tasks = [
+            asyncio.create_task(self._keep_keys(), name="keys"),
+            asyncio.create_task(self._keep_buckets(app[REDIS]), name="buckets"),
+        ]
         yield
-        reloading.cancel()
-        await asyncio.gather(reloading, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _keep_keys(self) -> None:
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
             await asyncio.to_thread(self._reload)
+
+    async def _keep_buckets(self, redis: Redis) -> None:
+        while True:
+            await asyncio.sleep(SHARE_SECONDS)
+            await share(redis, self._buckets)
 
     def _reload(self) -> None:
         """A file that cannot be read, or was left half edited, changes nothing; that is said once a change."""
@@ -92,11 +114,30 @@ class Guard:
             return
         self._state = state
         try:
-            self._keyring = keyring_of(self._settings) or self._keyring
+            self._use(keyring_of(self._settings) or self._keyring)
         except SettingsError as unusable:
             _log.error("keys_not_reloaded", detail=f"{unusable}; the keys of before go on being used")
         else:
             _log.info("keys_reloaded", keys=[key.name for key in self._keyring.keys])
+
+    def _use(self, keyring: Keyring) -> None:
+        """Buckets whose limit did not change stay as full as they are."""
+        limits = {
+            _bucket_name(unit, key): (unit, per_second)
+            for key in keyring.keys
+            for unit, per_second in (("events", key.events_per_second), ("requests", key.requests_per_second))
+            if per_second is not None
+        }
+        known = self._buckets
+        self._buckets = {
+            name: known[name] if name in known and known[name].per_second == rate else Bucket(unit, rate)
+            for name, (unit, rate) in limits.items()
+        }
+        self._keyring = keyring
+
+
+def _bucket_name(unit: str, key: Key) -> str:
+    return f"{unit}:{key.name}"
 
 
 def _shown(request: web.Request, scope: Scope) -> str:

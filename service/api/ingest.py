@@ -13,9 +13,9 @@ from aiohttp import web
 from service import clock, metrics
 from service.api import shapes
 from service.api.body import pieces, read_whole
-from service.api.context import SETTINGS, WRITER
-from service.api.problems import answering, problem, unavailable
-from service.errors import BadRequest, Unavailable
+from service.api.context import BUCKET, SETTINGS, WRITER
+from service.api.problems import answering, problem, refused, unavailable
+from service.errors import BadRequest, RateExceeded, Unavailable
 from service.events.decode import decode_body, decode_lines
 from service.events.event import Event
 from service.events.rejection import Rejection
@@ -94,11 +94,19 @@ async def post_events(request: web.Request) -> web.StreamResponse:
         decoded, is_single = await asyncio.to_thread(decode_body, body, clock.now_us())
     else:
         decoded, is_single = decode_body(body, clock.now_us())
+    _draw(request, len(decoded) - 1)
     if is_single and isinstance(decoded[0], Event):
         return await _post_one(decoded[0], request.app[WRITER])
     tally = Tally()
     await tally.add(decoded, request.app[WRITER])
     return _answer(tally)
+
+
+def _draw(request: web.Request, events: int) -> None:
+    """From the bucket of the request's key, if it has one, which gave one event at the door."""
+    bucket = request.get(BUCKET)
+    if bucket is not None and events > 0:
+        bucket.draw(events)
 
 
 async def _post_one(event: Event, writer: Writer) -> web.Response:
@@ -131,16 +139,29 @@ async def _post_lines(request: web.Request) -> web.Response:
         async for lines in _lines(request):
             for start in range(0, len(lines), RUN_EVENTS_MAX):
                 batch = lines[start : start + RUN_EVENTS_MAX]
+                _draw_lines(request, len(batch), is_first=index == 0)
                 await tally.add(decode_lines(batch, index, clock.now_us()), writer, index)
                 index += len(batch)
                 tally.refuse_flood()
     except BadRequest as error:
         detail = f"{error}; events from index {index} on were not read"
         return problem(error.status, error.reason, detail, **tally.as_json())
+    except RateExceeded as error:
+        detail = f"{error}, with the events from index {index} on"
+        return refused(error, detail, **tally.as_json())
     except Unavailable as error:
         stopped = type(error)(f"{error}; send the events from index {index} on again")
         return unavailable(stopped, **tally.as_json())
     return _answer(tally)
+
+
+def _draw_lines(request: web.Request, events: int, *, is_first: bool) -> None:
+    """Raises RateExceeded where the lines before have used up what may come."""
+    if is_first:
+        _draw(request, events - 1)
+    elif (bucket := request.get(BUCKET)) is not None:
+        bucket.check()
+        bucket.draw(events)
 
 
 async def _lines(request: web.Request) -> AsyncIterator[list[bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.api.calls import FAILED, KEYED, LATER, Answer, Body, failure, reference
 from service.api.schemas import Event, EventsProblem, Outcome, Problem, SingleOutcome
 from service.events.wire import EXPECTED
@@ -132,6 +134,7 @@ EVENT_ANSWERS = (
         *READ,
         headers=LATER,
     ),
-    *KEYED,
+    *KEYED[:-1],
+    replace(KEYED[-1], models=READ),
     FAILED,
 )

@@ -18,6 +18,7 @@ from service.errors import (
     NotAdmitted,
     NotFound,
     PlayheadError,
+    RateExceeded,
     Unauthorized,
     Unavailable,
 )
@@ -87,7 +88,7 @@ def unavailable(error: Unavailable, **members: Any) -> web.Response:
     return problem(503, "unavailable", str(error), headers, **members)
 
 
-def refused(error: NotAdmitted, **members: Any) -> web.Response:
+def refused(error: NotAdmitted, detail: str = "", **members: Any) -> web.Response:
     """401, 403 or 429, with what a client needs to do better."""
     match error:
         case Unauthorized():
@@ -98,10 +99,17 @@ def refused(error: NotAdmitted, **members: Any) -> web.Response:
             status, reason = 403, "missing_scope"
             said = f'error="insufficient_scope", scope="{error.scope}"'
             headers = {"WWW-Authenticate": f'Bearer realm="playhead", {said}'}
+        case RateExceeded():
+            status, reason, seconds = 429, "rate_exceeded", error.retry_after_seconds
+            headers = {
+                "Retry-After": str(seconds),
+                "RateLimit-Policy": f'"{error.unit}";q={error.quota};w={error.window_seconds}',
+                "RateLimit": f'"{error.unit}";r=0;t={seconds}',
+            }
         case _:
             raise error
     metrics.REFUSALS.labels(reason).inc()
-    return problem(status, reason, str(error), headers, **members)
+    return problem(status, reason, detail or str(error), headers, **members)
 
 
 @answering

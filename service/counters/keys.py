@@ -12,6 +12,8 @@ length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
     {p7}:ids:<user>             sorted set   idempotency keys by the time of receipt
     {p7}:coverage:<n>:<user><slug>  string   bitmap of the seconds seen of a movie
     {p7}:movie:<slug>           string       this partition's share of a movie's totals
+
+The buckets of API keys are of no partition: `playhead:bucket:<unit>:<key>`, a hash each.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ def stream(partition: int) -> str:
 
 def log(partition: int) -> str:
     return f"{_tag(partition)}log"
+
+
+def bucket(name: str) -> str:
+    return f"playhead:bucket:{name}"
 
 
 def call(partition: int, writer: str) -> str:
