@@ -90,10 +90,16 @@ class Town:
 
     async def remember(self) -> dict[Any, Any]:
         """All of Redis as it is now."""
-        return {name: await self.redis.dump(name) for name in await self.redis.keys("*")}
+        names = await self.redis.keys("*")
+        pipeline = self.redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.dump(name)
+        return dict(zip(names, await pipeline.execute(), strict=True))
 
     async def go_back(self, remembered: dict[Any, Any]) -> None:
         """As after a failover to a replica that had seen no more than this."""
-        await self.redis.flushall()
+        pipeline = self.redis.pipeline()
+        pipeline.flushall()
         for name, dumped in remembered.items():
-            await self.redis.restore(name, 0, dumped)
+            pipeline.restore(name, 0, dumped)
+        await pipeline.execute()
