@@ -6,6 +6,7 @@ PlayheadError
 ├── Unavailable             cannot be done now, may be tried again: answered as 503 with `Retry-After`
 │   ├── QueueFull           more events wait in this process than its bound
 │   ├── BacklogFull         more events wait for Postgres than the stream may hold
+│   ├── Stopping            this process ends; another one, or the next, will answer
 │   ├── NotRecovered        Redis is not known to have all that Postgres has; it is being brought level
 │   └── RedisUnavailable    Redis did not answer in time, refused, or is loading
 ├── NotFound                a user, movie or pair never seen: 404
@@ -46,6 +47,10 @@ class QueueFull(Unavailable):
 
 class BacklogFull(Unavailable):
     retry_after_seconds = 5
+
+
+class Stopping(Unavailable):
+    pass
 
 
 class NotRecovered(Unavailable):

@@ -6,9 +6,11 @@ name (`--config python:workers.serving`).
 
 from __future__ import annotations
 
+import resource
 import signal
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
 from service import logs, settings
@@ -22,15 +24,34 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
+_log = structlog.get_logger()
+
 HANGING_SECONDS = 60
 """A worker whose event loop is stuck for so long is killed and started again."""
+
+
+FILES_BESIDE = 256
+"""Open files of a process beside its clients' connections: Redis, metrics, what Python holds."""
 
 
 async def create() -> web.AppRunner:
     configured = settings.load()
     logs.configure(configured.log_level, configured.log_format)
     refuse_open_door(configured)
+    allow_files(configured.connections_max + FILES_BESIDE)
     return create_runner(configured, redis_url_of(configured))
+
+
+def allow_files(wanted: int) -> None:
+    """Let this process have so many files open: many systems begin with 1,024, and each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning(
+            "few_files", detail=f"this process may open {allowed} files; for all connections: {wanted}"
+        )
 
 
 def arguments(configured: Settings) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from service.api.context import READER, REDIS, SETTINGS, WRITER
+from service.api.context import READER, REDIS, SETTINGS, STREAMS, WRITER
 from service.api.guard import guard_of
 from service.api.routes import add_routes
 from service.api.server import Runner
@@ -28,7 +28,8 @@ _log = structlog.get_logger()
 def create_app(settings: Settings, redis_url: str) -> web.Application:
     """The application. It verifies its Redis when it starts, and answers all that it took before it ends."""
     app = web.Application()
-    app[SETTINGS] = settings
+    app[SETTINGS], app[STREAMS] = settings, set()
+    app.on_shutdown.append(end_streams)
 
     async def counters(app: web.Application) -> AsyncIterator[None]:
         redis = connect(redis_url, settings.redis_timeout_seconds)
@@ -48,6 +49,12 @@ def create_app(settings: Settings, redis_url: str) -> web.Application:
         app.cleanup_ctx.append(guard.kept)
     add_routes(app, guard)
     return app
+
+
+async def end_streams(app: web.Application) -> None:
+    """Answer the streams of lines that are open: they may be endless. Other requests are waited for."""
+    for patience in app[STREAMS]:
+        patience.end()
 
 
 def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:

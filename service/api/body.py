@@ -1,4 +1,4 @@
-"""Request bodies, read within bounds: of bytes, before and after gunzip, and of silence."""
+"""Request bodies, read within bounds: of bytes, before and after gunzip, and of time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 import zlib
 from typing import TYPE_CHECKING
 
-from service.errors import BadRequest
+from service.errors import BadRequest, Stopping
 from service.limits import BODY_BYTES_MAX, STREAM_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiohttp import web
+    from aiohttp import StreamReader, web
+
+BYTES_PER_SECOND_MIN = 1000
+"""What a body, or an event of a stream, must come with on average: the slowest phones manage twenty times that."""
 
 _PIECE_BYTES = 64 * 1024
 """What one piece holds at most after gunzip: a thousandth of what it was before, if need be."""
@@ -30,34 +33,77 @@ async def read_whole(request: web.Request, silence_seconds: float) -> bytes:
             raise _too_large(BODY_BYTES_MAX)
         return body
     gathered = bytearray()
-    async for piece in pieces(request, silence_seconds, BODY_BYTES_MAX):
+    async for piece in pieces(request, Patience(silence_seconds), BODY_BYTES_MAX):
         gathered += piece
     return bytes(gathered)
 
 
+class Patience:
+    """How long one body may keep its reader waiting: for its next byte, and on the whole for what it brings."""
+
+    def __init__(self, silence_seconds: float) -> None:
+        self._silence_seconds = silence_seconds
+        self._is_over = False
+        self._waiting: asyncio.Timeout | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Something of use came: what comes next has all the time again."""
+        self._waited_seconds, self._received_bytes = 0.0, 0
+
+    def end(self) -> None:
+        """Playhead stops: nothing more is waited for or read."""
+        self._is_over = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def next_chunk(self, content: StreamReader) -> bytes:
+        """Empty at the end. Raises BadRequest 408 for silence and for a trickle, Stopping after `end`."""
+        if self._is_over:
+            raise Stopping("playhead is stopping")
+        seconds = asyncio.get_running_loop().time
+        began = seconds()
+        try:
+            async with asyncio.timeout(self._silence_seconds) as self._waiting:
+                chunk = await content.readany()
+        except TimeoutError:
+            if self._is_over:
+                raise Stopping("playhead is stopping") from None
+            detail = f"no byte of the body came for {self._silence_seconds:g} seconds"
+            raise BadRequest(408, "body_timeout", detail) from None
+        finally:
+            self._waiting = None
+        self._waited_seconds += seconds() - began
+        self._received_bytes += len(chunk)
+        if self._waited_seconds > self._silence_seconds + self._received_bytes / BYTES_PER_SECOND_MIN:
+            detail = f"the body came slower than {BYTES_PER_SECOND_MIN} bytes a second"
+            raise BadRequest(408, "body_timeout", detail)
+        return chunk
+
+
 async def pieces(
-    request: web.Request, silence_seconds: float, bytes_max: int = STREAM_BYTES_MAX
+    request: web.Request, patience: Patience, bytes_max: int = STREAM_BYTES_MAX
 ) -> AsyncIterator[bytes]:
     """The body as it arrives, decompressed, in pieces of any size.
 
-    Raises BadRequest: 408 after `silence_seconds` without a byte, 413 past `bytes_max`, 415 for an encoding other than
-    gzip, 400 for a broken one.
+    Raises BadRequest: 408 for what `patience` does not wait for, 413 past `bytes_max`, 415 for an encoding other than
+    gzip, 400 for a broken one; and Stopping.
     """
     seen = 0
-    async for piece in _decoded(request, silence_seconds):
+    async for piece in _decoded(request, patience):
         seen += len(piece)
         if seen > bytes_max:
             raise _too_large(bytes_max)
         yield piece
 
 
-async def _decoded(request: web.Request, silence_seconds: float) -> AsyncIterator[bytes]:
+async def _decoded(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
     match request.headers.get("Content-Encoding", "identity").strip().lower():
         case "identity" | "":
-            async for chunk in _received(request, silence_seconds):
+            async for chunk in _received(request, patience):
                 yield chunk
         case "gzip" | "x-gzip":
-            async for chunk in _gunzipped(_received(request, silence_seconds)):
+            async for chunk in _gunzipped(_received(request, patience)):
                 yield chunk
         case other:
             raise BadRequest(
@@ -65,18 +111,8 @@ async def _decoded(request: web.Request, silence_seconds: float) -> AsyncIterato
             )
 
 
-async def _received(request: web.Request, silence_seconds: float) -> AsyncIterator[bytes]:
-    content = request.content
-    while True:
-        try:
-            async with asyncio.timeout(silence_seconds):
-                chunk = await content.readany()
-        except TimeoutError:
-            raise BadRequest(
-                408, "body_timeout", f"no byte of the body came for {silence_seconds:g} seconds"
-            ) from None
-        if not chunk:
-            return
+async def _received(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
+    while chunk := await patience.next_chunk(request.content):
         yield chunk
 
 

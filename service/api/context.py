@@ -6,6 +6,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from service.access.bucket import Bucket
+from service.api.body import Patience
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.settings import Settings
@@ -14,6 +15,8 @@ SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", Redis)
 READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
+STREAMS = web.AppKey("streams", set[Patience])
+"""Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 
 BUCKET = web.RequestKey("bucket", Bucket)
 """Of a request that posts events: what they are drawn from, where its key has a limit."""

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from service import clock, metrics
 from service.api import shapes
-from service.api.body import pieces, read_whole
-from service.api.context import BUCKET, SETTINGS, WRITER
+from service.api.body import Patience, pieces, read_whole
+from service.api.context import BUCKET, SETTINGS, STREAMS, WRITER
 from service.api.problems import answering, problem, refused, unavailable
 from service.errors import BadRequest, RateExceeded, Unavailable
 from service.events.decode import decode_body, decode_lines
@@ -135,8 +135,10 @@ async def _post_lines(request: web.Request) -> web.Response:
     When it ends early, the answer still says what became of the events until then.
     """
     writer, tally, index = request.app[WRITER], Tally(), 0
+    patience = Patience(request.app[SETTINGS].body_timeout_seconds)
+    request.app[STREAMS].add(patience)
     try:
-        async for lines in _lines(request):
+        async for lines in _lines(request, patience):
             for start in range(0, len(lines), RUN_EVENTS_MAX):
                 batch = lines[start : start + RUN_EVENTS_MAX]
                 _draw_lines(request, len(batch), is_first=index == 0)
@@ -164,18 +166,19 @@ def _draw_lines(request: web.Request, events: int, *, is_first: bool) -> None:
         bucket.draw(events)
 
 
-async def _lines(request: web.Request) -> AsyncIterator[list[bytes]]:
+async def _lines(request: web.Request, patience: Patience) -> AsyncIterator[list[bytes]]:
     """The whole lines that each piece of the body completes; blank ones are no events.
 
     Of a line past its bound only as much is kept as shows that it is.
     """
     rest = b""
-    async for piece in pieces(request, request.app[SETTINGS].body_timeout_seconds):
+    async for piece in pieces(request, patience):
         *complete, tail = piece.split(b"\n")
         if complete:
             complete[0] = rest + complete[0]
             rest = tail
             if lines := _stripped(complete):
+                patience.renew()
                 yield lines
         else:
             rest += tail

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from service import metrics
 from service.errors import (
@@ -110,6 +110,16 @@ def refused(error: NotAdmitted, detail: str = "", **members: Any) -> web.Respons
             raise error
     metrics.REFUSALS.labels(reason).inc()
     return problem(status, reason, detail or str(error), headers, **members)
+
+
+async def expect(request: web.Request) -> web.StreamResponse | None:
+    """What a client awaits before it sends its body: to be told to go on. Other wishes are not known."""
+    if request.headers["Expect"].lower() != "100-continue":
+        return problem(417, "unknown_expectation", "of Expect only 100-continue is taken")
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer has not begun yet
+    return None
 
 
 @answering

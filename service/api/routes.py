@@ -39,10 +39,10 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     for call in CALLS:
         handler = guard.guarded(call.handler, call.scope) if guard and call.scope else call.handler
         if call.method == "GET":
-            app.router.add_get(call.path, handler)  # and HEAD
+            app.router.add_get(call.path, handler, expect_handler=problems.expect)  # and HEAD
         else:
-            app.router.add_route(call.method, call.path, handler)
-    app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown)
+            app.router.add_route(call.method, call.path, handler, expect_handler=problems.expect)
+    app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown, expect_handler=problems.expect)
     app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), is_guarded=guard is not None)
 
 

@@ -84,6 +84,11 @@ class _Connection(web.RequestHandler):
             self._begun = waiter
             self._loop.call_later(self._head_seconds, self._cut, waiter)
 
+    def close(self) -> None:
+        """Playhead stops, or a body was refused that did not end: what still comes is not read for long."""
+        self._lingering_time = LINGER_SECONDS
+        super().close()
+
     def _cut(self, waiter: asyncio.Future[None]) -> None:
         if waiter is self._waiter and not waiter.done() and self.transport is not None:
             detail = f"the head of the request was not whole after {self._head_seconds:g} seconds"
