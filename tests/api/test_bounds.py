@@ -108,6 +108,7 @@ async def test_connections_past_the_bound_are_refused_cleanly_and_the_others_ser
     await until(counted, equals=4)
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("is_busy", [False, True], ids=["silent", "busy"])
 async def test_an_endless_stream_holds_up_no_stop_and_is_told_what_counted(
     redis_url: str, is_busy: bool
@@ -132,7 +133,7 @@ async def test_an_endless_stream_holds_up_no_stop_and_is_told_what_counted(
                 return await api.events() > 1
 
             await until(has_begun, equals=True)
-            answer = asyncio.create_task(line.rest(20))
+            answer = asyncio.create_task(line.answer(20))
             began = loop.time()
         assert loop.time() - began < 10
         raw = await answer

@@ -55,11 +55,14 @@ class Line:
 
     async def status(self, seconds: float = 10) -> int:
         """Of the next answer; its body is read as well."""
+        return int((await self.answer(seconds)).split(b" ", 2)[1])
+
+    async def answer(self, seconds: float = 10) -> bytes:
+        """The next one, whole."""
         async with asyncio.timeout(seconds):
             head = await self._reader.readuntil(b"\r\n\r\n")
             headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
-            await self._reader.readexactly(int(headers.get(b"content-length", b"0")))
-        return int(head.split(b" ", 2)[1])
+            return head + await self._reader.readexactly(int(headers.get(b"content-length", b"0")))
 
     async def ends(self, seconds: float = 10) -> bool:
         """Whether playhead closes the connection, once what it still says is read."""
