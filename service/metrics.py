@@ -59,6 +59,10 @@ PARTITIONS_HELD = Gauge(
     multiprocess_mode="livesum",
 )
 
+EVICTED = Counter("playhead_evicted_users", "Idle users who left Redis for Postgres.", registry=REGISTRY)
+ERASED = Counter("playhead_erased_users", "Users erased on request.", registry=REGISTRY)
+ADMITTED = Counter("playhead_admitted_users", "Users brought into Redis from Postgres.", registry=REGISTRY)
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -105,6 +105,15 @@ class Settings(BaseSettings):
         float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
     ] = 15.0
 
+    idle_seconds: Annotated[
+        float,
+        Field(
+            description="a user of whom nothing came for so long leaves Redis for Postgres, until the next event;"
+            " 0 keeps everybody, as long as memory is not scarce",
+            ge=0,
+        ),
+    ] = 3600.0
+
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
     log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = (
         "auto"
@@ -119,6 +128,10 @@ class Settings(BaseSettings):
     def _agree(self) -> Self:
         if self.heartbeat_gap_seconds < self.heartbeat_interval_seconds:
             raise ValueError("heartbeat_gap_seconds must not be less than heartbeat_interval_seconds")
+        if 0 < self.events_keep_days * 86400 < self.idempotency_window_seconds:
+            raise ValueError(
+                "events_keep_days must cover idempotency_window_seconds: ids are found in raw events"
+            )
         if self.log_format not in ("json", "console", "auto"):
             raise ValueError("log_format is one of json, console, auto")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

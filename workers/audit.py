@@ -95,6 +95,8 @@ class Audit:
 
     async def _once(self, partition: int, names: list[str]) -> Verdict:
         live = await self._live(partition, names)
+        if await scripts.guarded(self._redis.hexists(keys.log(partition), "evicted")):
+            names = [name for name in names if name in live.users]  # the others may have left
         await self._wait_flushed(partition, live.upto)
         model, events = Model(self._constants), 0
         for _, event in await self._history.events(partition, names, START, live.upto):
@@ -167,8 +169,8 @@ class _Live(NamedTuple):
     def read(cls, names: packing.Names, reply: list[list[bytes | None]]) -> _Live:
         upto, user_records, _, pair_records, coverages, session_records = reply
         assert isinstance(upto, bytes)
-        users, slugs = list(names.users), list(names.movies)
-        pairs = [(users[user], slugs[slug]) for user, slug in names.pairs]
+        users = list(names.users)
+        pairs = names.named_pairs()
         sessions = [(*pairs[pair], session) for pair, session in names.sessions]
         return cls(
             EntryId.parse(upto),

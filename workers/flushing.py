@@ -18,6 +18,8 @@ from service.db.ledger import Ledger
 from service.db.migrate import current, head
 from service.errors import CannotStart, PlayheadError
 from workers.days import PAUSE_SECONDS, Days
+from workers.eviction import PAUSE_SECONDS as EVICTION_PAUSE_SECONDS
+from workers.eviction import Eviction
 from workers.flusher import Flusher
 from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.loop import drive
@@ -55,9 +57,11 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
             snapshot_interval_seconds=configured.snapshot_interval_seconds,
         )
         days = Days(ledger, configured.events_keep_days)
+        eviction = Eviction(redis, lambda: flusher.snapshotted, idle_seconds=configured.idle_seconds)
         await asyncio.gather(
             _flush_and_leave(flusher, leases, stop, configured),
             drive("days", days.step, stop, PAUSE_SECONDS),
+            drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
         )
     finally:
         await redis.aclose()

@@ -55,20 +55,27 @@ local function read_records(run)
   end
 end
 
-local function load_counters(run)
+-- Once a partition has evicted anybody, whoever is not here may be in Postgres: `absent` until brought in (admit.lua).
+local function load_counters(run, has_evicted)
   read_records(run)
-  for _, user in ipairs(run.users) do user.counters = unpack_user(user.record) end
+  for _, user in ipairs(run.users) do
+    user.counters = unpack_user(user.record)
+    user.absent = has_evicted and not user.record
+  end
   for _, movie in ipairs(run.movies) do movie.counters = unpack_movie(movie.record) end
   for _, pair in ipairs(run.pairs) do pair.counters = unpack_pair(pair.record) end
   for _, session in ipairs(run.sessions) do session.state = unpack_session(session.record) end
 end
 
--- Writes what changed: one HSET and one ZADD a user, one MSET for all movies.
-local function save_counters(run)
+-- Writes what changed: one HSET and one ZADD a user, one MSET for all movies. `appended` is the log's count with this run.
+local function save_counters(run, appended)
   local fields, moments = {}, {}
   for i, user in ipairs(run.users) do
     fields[i], moments[i] = {}, {}
-    if user.changed then fields[i] = { TOTALS_FIELD, pack_user(user.counters) } end
+    if user.changed then
+      user.counters.appended = appended
+      fields[i] = { TOTALS_FIELD, pack_user(user.counters) }
+    end
   end
   for _, pair in ipairs(run.pairs) do
     if pair.changed then
