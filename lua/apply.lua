@@ -3,7 +3,8 @@
 -- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
 --       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
 --                          `last`: the id of the last entry, known even when all are trimmed;
---                          `open`: the server at which the partition was found level with Postgres (resume.lua)
+--                          `open`: the server at which the partition was found level with Postgres (resume.lua);
+--                          `evicted`: how many users ever left for Postgres (evict.lua)
 --       3 call     string  what the writer's last call answered, for when that answer was lost
 --       then for each user of the run, in its order: user hash, recent sorted set, ids sorted set
 --       then for each movie: its share of this partition, string
@@ -13,8 +14,9 @@
 --       7 idempotency window, us         8 events that may wait in this stream at most
 --       9 the name of this server        10 and on: places, from 0, of the pairs whose state is wanted
 -- REPLY {outcomes, pair record, pair record, ...}: one for each pair wanted
---       outcomes: for each event, separated by ",": "D" a duplicate, else the watch time credited in ms, followed by
---       "!" and the implausible ms if there are any.
+--       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
+--       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
+--       there are any.
 -- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing was
 --       changed
 
@@ -74,6 +76,7 @@ local function apply_event(run, offset, constants)
   local session = run.sessions[place + 1]
   local pair = run.pairs[session.pair]
   local user, movie = run.users[pair.user], run.movies[pair.movie]
+  if user.absent then return 'A', false, next_offset end
   seq = seq > 0 and seq - 1 or nil
   speed = speed > 0 and speed or nil
   if is_duplicate(user, session, seq, id, received_us, constants) then return 'D', false, next_offset end
@@ -107,6 +110,7 @@ local function apply_event(run, offset, constants)
   state.credited_ms = state.credited_ms + watch_ms
   if seq then remember_seq(state, seq) end
   if not late then move_session(state, kind, at_ms, time_us, speed) end
+  user.counters.active_us = math.max(user.counters.active_us, received_us)
   if id ~= '' then sweep_ids(user.ids_key, user.counters, received_us, constants) end
   user.changed, movie.changed, pair.changed, session.changed = true, true, true, true
   -- Lua spells whole numbers below 1e14 in full, and a claim is worth less than 1e12 ms.
@@ -135,13 +139,6 @@ local function follow_coverage(run)
   end
 end
 
--- Appends the run to the stream. `appended` is what the log said before.
-local function append(run, stream_key, log_key, appended, counted, outcomes)
-  local total = string.format('%.0f', appended + counted)
-  local id = redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', outcomes, 'appended', total)
-  redis.call('HSET', log_key, 'appended', total, 'last', id)
-end
-
 local WANTED = 10
 
 local function reply_with_states(run, outcomes, args)
@@ -164,14 +161,14 @@ local function apply(keys, args)
     local outcomes = answered_before(call_key, token)
     if outcomes then return reply_with_states(run, outcomes, args) end
   end
-  local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open')
+  local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open', 'evicted')
   if log[3] ~= args[9] then return redis.error_reply('CLOSED this partition is being recovered') end
   local appended = tonumber(log[1] or 0)
   if appended - tonumber(log[2] or 0) + run.events > constants.backlog_events_max then
     return redis.error_reply('BACKLOG the stream of this partition is full')
   end
 
-  load_counters(run)
+  load_counters(run, log[4])
   local outcomes, offset, counted = {}, run.offset, 0
   for i = 1, run.events do
     local counts
@@ -181,8 +178,8 @@ local function apply(keys, args)
   local said = table.concat(outcomes, ',')
   if counted > 0 then
     follow_coverage(run)
-    save_counters(run)
-    append(run, stream_key, log_key, appended, counted, said)
+    save_counters(run, appended + counted)
+    append(run, stream_key, log_key, appended + counted, said)
     redis.call('SET', call_key, token .. ' ' .. said, 'PX', CALL_REMEMBERED_MS)
   end
   return reply_with_states(run, said, args)

@@ -1,8 +1,8 @@
 -- A page of a user's pairs, latest first; those at the same moment by slug, descending.
 --
--- KEYS  1 user hash   2 recent sorted set, slug by the time of its latest event in us
+-- KEYS  1 user hash   2 recent sorted set, slug by the time of its latest event in us   3 log hash
 -- ARGV  1 pairs wanted at most   2 time of the last pair of the page before in us, or ""   3 its slug
--- REPLY {user record or false, slug, time, pair record, slug, time, pair record, ...}
+-- REPLY {user record or false, 1 if the user may be in Postgres only else 0, slug, time, pair record, slug, ...}
 
 -- Whether a string comes after another one byte by byte, as sorted sets have it: `>` goes by the server's locale.
 local function is_after(text, other)
@@ -32,7 +32,7 @@ local function read_recent(keys, args)
       offset = offset + wanted
     until #found >= wanted * 2 or #batch < wanted * 2
   end
-  local reply = { redis.call('HGET', keys[1], TOTALS_FIELD) }
+  local reply = { redis.call('HGET', keys[1], TOTALS_FIELD), may_be_evicted(keys[1], keys[3]) }
   for i = 1, #found, 2 do
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] =

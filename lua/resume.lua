@@ -7,24 +7,10 @@
 -- ARGV  1 token of the recovery (close.lua)   2 id of the checkpoint's entry   3 events that Postgres has of the partition
 --       4 the name of this server: a replica that takes over finds another one's, and takes no events until it is known
 --         to be level itself
---       5 and on: ids of the entries in the stream that Postgres does not have, in their order
+--       5 erasures that Postgres has seen of it   6 "1" if not all of its users are in this Redis
+--       7 and on: ids of the entries in the stream that Postgres does not have, in their order
 -- REPLY how many events wait
 -- ERROR SUPERSEDED another recovery took over; nothing was changed
-
-local function counted(outcomes)
-  local count = 0
-  for outcome in string.gmatch(outcomes, '[^,]+') do
-    if outcome ~= 'D' then count = count + 1 end
-  end
-  return count
-end
-
-local function field_of(fields, name)
-  for i = 1, #fields, 2 do
-    if fields[i] == name then return fields[i + 1] end
-  end
-end
-
 
 local function resume(keys, args)
   local stream_key, log_key = keys[1], keys[2]
@@ -33,7 +19,7 @@ local function resume(keys, args)
     return redis.error_reply('SUPERSEDED another recovery of this partition took over')
   end
   local waiting = {}
-  for i = 5, #args do
+  for i = 7, #args do
     local entry = redis.call('XRANGE', stream_key, args[i], args[i])[1]
     waiting[#waiting + 1] = entry[2]
   end
@@ -44,15 +30,18 @@ local function resume(keys, args)
     redis.call('XADD', stream_key, checkpoint, 'x', '')
     redis.call('XDEL', stream_key, checkpoint)
   end
-  local events = 0
+  local events, erased = 0, tonumber(args[5])
   for _, fields in ipairs(waiting) do
     local outcomes = field_of(fields, 'outcomes')
-    events = events + counted(outcomes)
+    events = events + count_counted(outcomes)
+    if outcomes == 'E' then erased = erased + 1 end
     local total = string.format('%.0f', appended + events)
     local id = redis.call('XADD', stream_key, '*', 'run', field_of(fields, 'run'), 'outcomes', outcomes, 'appended', total)
     redis.call('HSET', log_key, 'last', id)
   end
-  redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'open', args[4])
+  redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'erased', erased,
+    'open', args[4], 'opened_by', args[1])
+  if args[6] == '1' then redis.call('HINCRBY', log_key, 'evicted', 1) end
   redis.call('HDEL', log_key, 'recovering')
   return events
 end

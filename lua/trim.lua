@@ -12,15 +12,7 @@ local function trim(keys, args)
   if first then
     -- `appended` of an entry counts its own events too: those still wait.
     local fields = first[2]
-    local appended, waiting = 0, 0
-    for i = 1, #fields, 2 do
-      if fields[i] == 'appended' then appended = tonumber(fields[i + 1]) end
-      if fields[i] == 'outcomes' then
-        for outcome in string.gmatch(fields[i + 1], '[^,]+') do
-          if outcome ~= 'D' then waiting = waiting + 1 end
-        end
-      end
-    end
+    local appended, waiting = tonumber(field_of(fields, 'appended') or persisted), count_counted(field_of(fields, 'outcomes') or '')
     persisted = string.format('%.0f', appended - waiting)
   end
   redis.call('HSET', log_key, 'persisted', persisted)

@@ -7,8 +7,10 @@ PlayheadError
 │   ├── QueueFull           more events wait in this process than its bound
 │   ├── BacklogFull         more events wait for Postgres than the stream may hold
 │   ├── Stopping            this process ends; another one, or the next, will answer
+│   ├── MemoryFull          Redis has reached its maxmemory
 │   ├── NotRecovered        Redis is not known to have all that Postgres has; it is being brought level
-│   └── RedisUnavailable    Redis did not answer in time, refused, or is loading
+│   ├── RedisUnavailable    Redis did not answer in time, refused, or is loading
+│   └── PostgresUnavailable Postgres does not answer, and only it knows the user who left Redis
 ├── NotFound                a user, movie or pair never seen: 404
 ├── NotAdmitted             the request may not be made
 │   ├── Unauthorized        no key, or one that is not known: 401
@@ -53,11 +55,19 @@ class Stopping(Unavailable):
     pass
 
 
+class MemoryFull(Unavailable):
+    retry_after_seconds = 5
+
+
 class NotRecovered(Unavailable):
     retry_after_seconds = 2
 
 
 class RedisUnavailable(Unavailable):
+    retry_after_seconds = 2
+
+
+class PostgresUnavailable(Unavailable):
     retry_after_seconds = 2
 
 

@@ -101,18 +101,18 @@ class Settings(BaseSettings):
         int,
         Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),
     ] = 0
-    audit_users_per_minute: Annotated[
-        int,
-        Field(
-            description="users picked at random whose counters the flusher's process holds against the raw events;"
-            " 0 for none",
-            ge=0,
-            le=6000,
-        ),
-    ] = 10
     shutdown_seconds: Annotated[
         float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
     ] = 15.0
+
+    idle_seconds: Annotated[
+        float,
+        Field(
+            description="a user of whom nothing came for so long leaves Redis for Postgres, until the next event;"
+            " 0 keeps everybody, as long as memory is not scarce",
+            ge=0,
+        ),
+    ] = 3600.0
 
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
     log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = (
@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     def _agree(self) -> Self:
         if self.heartbeat_gap_seconds < self.heartbeat_interval_seconds:
             raise ValueError("heartbeat_gap_seconds must not be less than heartbeat_interval_seconds")
+        if 0 < self.events_keep_days * 86400 < self.idempotency_window_seconds:
+            raise ValueError(
+                "events_keep_days must cover idempotency_window_seconds: ids are found in raw events"
+            )
         if self.log_format not in ("json", "console", "auto"):
             raise ValueError("log_format is one of json, console, auto")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from redis.exceptions import RedisError
 
-from service.counters import keys, packing, scripts
+from service.counters import keys, outcomes, packing, scripts
 from service.db.records import EntryId
 from service.errors import RedisUnavailable
 from service.rules.model import FASTER_THAN_CLOCK
@@ -22,8 +22,6 @@ Row = tuple[object, ...]
 Changed = dict[tuple[str, str], set[str]]
 """The pairs (user, slug) that events changed, and of each the sessions."""
 
-_DUPLICATE = b"D"
-
 
 class Entry(NamedTuple):
     """`appended` is how many events were ever appended to the partition, up to and with this entry."""
@@ -35,9 +33,13 @@ class Entry(NamedTuple):
 
     @property
     def counted(self) -> int:
-        """Its events that counted: all but duplicates."""
-        outcomes = self.outcomes.split(b",")
-        return len(outcomes) - outcomes.count(_DUPLICATE)
+        """Its events that counted: all but duplicates. An erasure is one."""
+        return outcomes.counted(self.outcomes)
+
+    @property
+    def erased(self) -> str | None:
+        """Whom the entry erased, if it is no run of events."""
+        return next(iter(packing.read_names(self.run).users)) if self.outcomes == outcomes.ERASURE else None
 
     @classmethod
     def read(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
@@ -62,20 +64,25 @@ async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -
 
 def events_of(entry: Entry) -> list[tuple[int, Event, bytes]]:
     """The events of an entry that counted, each with its place and its outcome."""
-    outcomes = entry.outcomes.split(b",")
+    if entry.outcomes == outcomes.ERASURE:
+        return []
+    said = zip(packing.unpack(entry.run), outcomes.split(entry.outcomes), strict=True)
     return [
         (ordinal, event, outcome)
-        for ordinal, (event, outcome) in enumerate(zip(packing.unpack(entry.run), outcomes, strict=True))
-        if outcome != _DUPLICATE
+        for ordinal, (event, outcome) in enumerate(said)
+        if outcome not in outcomes.UNCOUNTED
     ]
 
 
 def rows_of(partition: int, entry: Entry, changed: Changed) -> list[Row]:
     """The rows of an entry, in the order of `service.db.records.EVENT_COLUMNS`; adds to `changed` what they changed.
 
-    Duplicates changed nothing and make no row.
+    Duplicates changed nothing and make no row. An erasure changed the movies of its user.
     """
     rows: list[Row] = []
+    if entry.outcomes == outcomes.ERASURE:
+        for pair in packing.read_names(entry.run).named_pairs():
+            changed.setdefault(pair, set())
     for ordinal, event, outcome in events_of(entry):
         rows.append(_row(partition, entry.id, ordinal, event, outcome))
         changed.setdefault((event.user, event.slug), set()).add(event.session)

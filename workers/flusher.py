@@ -21,6 +21,7 @@ from service.counters import keys
 from service.counters.servers import home_of
 from service.errors import FlushConflict
 from workers.entries import read_entries, trim
+from workers.eviction import forget
 from workers.progress import (
     Found,
     Progress,
@@ -92,6 +93,11 @@ class Flusher:
         while await self.step() or self._is_behind():
             pass
 
+    @property
+    def snapshotted(self) -> dict[int, int]:
+        """For each partition, how many of its events Postgres has in rows and in snapshots both."""
+        return {partition: mine.snapshotted for partition, mine in self._progress.items()}
+
     async def _flush_held(self, started: float) -> bool:
         try:
             return await self._flush(self._progress, started)
@@ -152,7 +158,15 @@ class Flusher:
             checkpoint = (await self._ledger.checkpoints([partition]))[partition]
         await trim(self._redis, {partition: checkpoint.entry})
         changed = await self._ledger.changed_since_snapshot(partition)
-        return Progress(checkpoint.epoch, checkpoint.entry, checkpoint.appended, changed, home)
+        is_snapshotted = checkpoint.snapshot >= checkpoint.entry
+        return Progress(
+            checkpoint.epoch,
+            checkpoint.entry,
+            checkpoint.appended,
+            changed,
+            home,
+            snapshotted=checkpoint.appended if is_snapshotted else 0,
+        )
 
     async def _flush(self, progress: dict[int, Progress], started: float) -> bool:
         if not progress:
@@ -166,8 +180,14 @@ class Flusher:
         ready = ready_snapshots(progress, found)
         if not found and not ready:
             return await self._look_around(progress, started)
-        await self._ledger.commit(flush_of(progress, found, rows, ready))
+        flush = flush_of(progress, found, rows, ready)
+        await self._ledger.commit(flush)
         await trim(self._redis, {partition: entries[-1].id for partition, entries in found.items()})
+        await forget(
+            self._redis,
+            flush.erasures,
+            {partition: entries[-1].appended for partition, entries in found.items()},
+        )
         for partition, entries in found.items():
             progress[partition].follow(entries, changed[partition])
         self._done(progress, ready, started)
@@ -207,11 +227,14 @@ class Flusher:
                 if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})
                 mine.snapshot_upto = None if mine.changed else mine.cursor
+                mine.snapshot_appended = mine.appended
 
     def _done(self, progress: dict[int, Progress], ready: list[Snapshot], now: float) -> None:
         for snapshot in ready:
             mine = progress[snapshot.partition]
             mine.snapshot = None
+            if mine.snapshot_upto:
+                mine.snapshotted = mine.snapshot_appended
             # What is left over from a snapshot that could not hold all goes into the next one at once.
             mine.snapshot_due = now + self._snapshot_interval_seconds if mine.snapshot_upto else now
 

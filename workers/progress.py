@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.db.records import CheckpointMove, EntryId, Flush, Snapshots
+from service.db.records import CheckpointMove, EntryId, Erasure, Flush, Snapshots
 from workers.entries import Changed, Entry, Row, add_changed, rows_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Progress:
     snapshot_due: float = 0.0
     snapshot_upto: EntryId | None = None
     """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
+    snapshot_appended: int = 0
+    """`appended` at that cursor."""
+    snapshotted: int = 0
+    """The count of events of which Postgres has all snapshots: who had no later one may leave Redis."""
 
     def follow(self, entries: list[Entry], changed: Changed) -> None:
         """These entries were committed."""
@@ -87,13 +91,26 @@ def flush_of(progress: Mapping[int, Progress], found: Found, rows: list[Row], re
     """What one transaction is to commit."""
     moves = [
         CheckpointMove(
-            partition, progress[partition].cursor, entries[-1].id, sum(entry.counted for entry in entries)
+            partition,
+            progress[partition].cursor,
+            entries[-1].id,
+            sum(entry.counted for entry in entries),
+            sum(entry.erased is not None for entry in entries),
         )
         for partition, entries in found.items()
     ]
     touched = {*found, *(snapshot.partition for snapshot in ready)}
     epochs = {partition: progress[partition].epoch for partition in touched}
-    return Flush(moves, rows, _joined(ready, progress), epochs)
+    return Flush(moves, rows, _joined(ready, progress), _erasures(found), epochs)
+
+
+def _erasures(found: Found) -> list[Erasure]:
+    return [
+        Erasure(partition, entry.id, name)
+        for partition, entries in found.items()
+        for entry in entries
+        if (name := entry.erased) is not None
+    ]
 
 
 def _joined(ready: list[Snapshot], progress: Mapping[int, Progress]) -> Snapshots | None:

@@ -4,7 +4,9 @@ A partition is level when the events that Postgres has and the events that wait 
 a gap: the first entry that waits says how many events came before it, and the checkpoint says how many Postgres has.
 Fewer in Redis means that it went back in time: it was emptied, lost its disk, or a replica took over that had not seen
 all. Then the users of the lost events are built again from their snapshots, the raw events after those, and what waits
-in the stream, and put in the place of what Redis has of them. An emptied Redis has lost everybody.
+in the stream, and put in the place of what Redis has of them; so are the movies, which are the sums over all pairs. In
+an emptied Redis only those are built who changed after their snapshots: the others are as good as evicted, and come
+back from Postgres with their next event.
 
 While it happens the partition is closed: events for it get 503. It is opened at one server: where a replica takes over,
 or its slot moves to another node, it is closed until it is known to be level there. A token keeps two recoveries apart,
@@ -20,23 +22,24 @@ from uuid import uuid4
 import structlog
 
 from service import clock
-from service.counters import images, keys, scripts
-from service.counters.images import UserImage, put_user
-from service.counters.records import PairRecord, SessionRecord
+from service.counters import keys, scripts
+from service.counters.images import Put, put_user
+from service.counters.records import MovieRecord
 from service.counters.servers import ONLY_HOME, home_of, server_of
-from service.db.records import START, EntryId
-from service.rules.model import Model, User
+from service.db.records import START, Checkpoint, EntryId
+from service.stored.images import images_of, snapshots_of
 from workers.entries import Entry, events_of, read_entries
+from workers.eviction import find_idle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from redis.asyncio import Redis
 
     from service.db.history import History
     from service.db.ledger import Ledger
-    from service.db.records import Checkpoint
     from service.rules.constants import Constants
+    from service.rules.model import Model, Pair
 
 _log = structlog.get_logger()
 
@@ -45,6 +48,11 @@ USERS_AT_ONCE = 200
 
 ENTRIES_AT_ONCE = 1000
 
+MOVIES_AT_ONCE = 1000
+
+EVERYBODY_US, EVERYTHING = 2**53, 2**53
+"""Later than any time and more than any count: whoever is in Redis."""
+
 
 class Stand(NamedTuple):
     """Where a partition of Redis stands: `appended` events were ever put into its stream, if it remembers."""
@@ -52,6 +60,11 @@ class Stand(NamedTuple):
     appended: int | None
     is_open: bool
     is_recovering: bool
+    erased: int
+
+    @property
+    def is_empty(self) -> bool:
+        return self.appended is None
 
     def is_level(self, appended: int) -> bool:
         """Whether a partition from whose stream so many events came is open, and has forgotten none of them."""
@@ -108,15 +121,16 @@ class Recovery:
         """Where these partitions stand, in one round trip. Raises RedisUnavailable."""
         pipeline = self._redis.pipeline(transaction=False)
         for partition in partitions:
-            pipeline.hmget(keys.log(partition), ["appended", "open", "recovering"])
+            pipeline.hmget(keys.log(partition), ["appended", "open", "recovering", "erased"])
         found = await scripts.guarded(pipeline.execute())
         return {
             partition: Stand(
                 None if appended is None else int(appended),
                 open_at == home_of(self._redis, keys.log(partition)).encode(),
                 recovering is not None,
+                int(erased or 0),
             )
-            for partition, (appended, open_at, recovering) in zip(partitions, found, strict=True)
+            for partition, (appended, open_at, recovering, erased) in zip(partitions, found, strict=True)
         }
 
     async def _appended_before_waiting(self, partition: int, cursor: EntryId, stand: Stand) -> int:
@@ -140,21 +154,101 @@ class Recovery:
             # Postgres went back: its lost rows are nowhere any more. What Redis counted stays.
             _log.error("postgres_went_back", partition=partition, lost_rows=-lost)
         users = events = 0
-        async for names in self._lost_users(partition, lost, everybody=stand.appended is None):
-            events += await self._put(partition, token, checkpoint, names, waiting)
-            users += len(names)
-        await self._resume(partition, token, checkpoint, waiting)
+        if lost > 0:
+            task = _Task(partition, token, checkpoint, waiting)
+            names = await self._users_to_rebuild(task, lost, stand)
+            users, events = len(names), await self._rebuild(task, names)
+        # Whoever is not rebuilt in an emptied Redis comes back from Postgres when an event does.
+        await self._resume(partition, token, checkpoint, waiting, is_sparse=lost > 0 and stand.is_empty)
         recovered = Recovered(partition, max(0, lost), users, events, round(time.monotonic() - started, 3))
         if lost:
             _log.info("recovered", **recovered._asdict())
         return recovered
+
+    async def _users_to_rebuild(self, task: _Task, lost: int, stand: Stand) -> list[str]:
+        """All whose state is not what Postgres' snapshots say, or may not be so in Redis."""
+        names = {user for user, _ in await self._ledger.changed_since_snapshot(task.partition)}
+        names |= {event.user for entry in task.waiting for _, event, _ in events_of(entry)}
+        names |= task.erased
+        if not stand.is_empty:
+            names |= await self._history.users_of_last_events(task.partition, lost)
+        if stand.erased < task.checkpoint.erased:
+            names |= await self._strangers(task.partition)
+        return sorted(names)
+
+    async def _rebuild(self, task: _Task, names: list[str]) -> int:
+        """Put these users and all movies in place; gives how many events were applied again to build them."""
+        given = await self._history.movie_shares(task.partition, names)
+        shares = {slug: MovieRecord(*share) for slug, share in given.items()}
+        events = 0
+        for start in range(0, len(names), USERS_AT_ONCE):
+            events += await self._put(task, names[start : start + USERS_AT_ONCE], shares)
+        await self._put_movies(task, shares)
+        return events
+
+    async def _put(self, task: _Task, names: list[str], shares: dict[str, MovieRecord]) -> int:
+        """Put some users in place, and add to the shares what they give to movies."""
+        built, events = await self.build(
+            task.partition, names, task.checkpoint.snapshot, task.checkpoint.entry
+        )
+        events += _apply_waiting(built, task.waiting, set(names))
+        now_us = clock.now_us()
+        here = await self._slugs(task.partition, names)
+        put = Put(now_us, task.appended, self._constants.idempotency_window_us)
+        calls = []
+        for image in await images_of(self._history, built, names, now_us, forgotten=task.erased):
+            others = here[image.name] - image.pairs.keys()
+            calls.append(put_user(task.partition, task.token, image, put, others))
+            for slug in others:
+                shares.setdefault(slug, MovieRecord())
+            for slug, pair in image.pairs.items():
+                shares[slug] = shares.get(slug, MovieRecord()).plus(_given_by(pair))
+        await self._make(calls)
+        return events
+
+    async def _put_movies(self, task: _Task, shares: dict[str, MovieRecord]) -> None:
+        slugs = list(shares)
+        for start in range(0, len(slugs), MOVIES_AT_ONCE):
+            some = slugs[start : start + MOVIES_AT_ONCE]
+            spelled = [keys.log(task.partition), *(keys.movie(task.partition, slug) for slug in some)]
+            await self._make([("put_movies", spelled, [task.token, *(shares[slug].pack() for slug in some)])])
+
+    async def _slugs(self, partition: int, names: list[str]) -> dict[str, set[str]]:
+        """The movies of which Redis has a pair, of each of these users."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.hkeys(keys.user(partition, name))
+        found = await scripts.guarded(pipeline.execute())
+        return {
+            name: {field[2:].decode() for field in fields if field.startswith(b"m:")}
+            for name, fields in zip(names, found, strict=True)
+        }
+
+    async def _strangers(self, partition: int) -> set[str]:
+        """Users in Redis of whom Postgres knows nothing: erased, and Redis has forgotten that."""
+        strangers: set[str] = set()
+        cursor = "0"
+        while True:
+            found = await find_idle(self._redis, partition, cursor, EVERYBODY_US, EVERYTHING)
+            names = {name for name, _ in found.users}
+            strangers |= names - await self._history.known_users(list(names))
+            cursor = found.cursor
+            if cursor == "0":
+                return strangers
+
+    async def _make(self, calls: list[scripts.Call]) -> None:
+        for reply in await scripts.call(self._redis, calls):
+            if isinstance(reply, Exception):
+                raise reply
 
     async def _close(self, partition: int) -> str:
         token = uuid4().hex
         await scripts.call_one(self._redis, "close", [keys.log(partition)], [token])
         return token
 
-    async def _resume(self, partition: int, token: str, checkpoint: Checkpoint, waiting: list[Entry]) -> None:
+    async def _resume(
+        self, partition: int, token: str, checkpoint: Checkpoint, waiting: list[Entry], *, is_sparse: bool
+    ) -> None:
         await scripts.call_one(
             self._redis,
             "resume",
@@ -164,6 +258,8 @@ class Recovery:
                 str(checkpoint.entry),
                 checkpoint.appended,
                 self._home,
+                checkpoint.erased,
+                "1" if is_sparse else "0",
                 *(str(entry.id) for entry in waiting),
             ],
         )
@@ -179,37 +275,6 @@ class Recovery:
             cursor = entries[-1].id
         return waiting
 
-    async def _lost_users(self, partition: int, lost: int, *, everybody: bool) -> AsyncIterator[list[str]]:
-        if everybody:
-            async for names in self._history.users(partition):
-                for start in range(0, len(names), USERS_AT_ONCE):
-                    yield names[start : start + USERS_AT_ONCE]
-        elif lost > 0:
-            found = sorted(await self._history.users_of_last_events(partition, lost))
-            for start in range(0, len(found), USERS_AT_ONCE):
-                yield found[start : start + USERS_AT_ONCE]
-
-    async def _put(
-        self, partition: int, token: str, checkpoint: Checkpoint, names: list[str], waiting: list[Entry]
-    ) -> int:
-        """Put some users in place; gives how many events were applied again to build them."""
-        built, events = await self.build(partition, names, checkpoint.snapshot, checkpoint.entry)
-        wanted = set(names)
-        for entry in waiting:
-            for _, event, _ in events_of(entry):
-                if event.user in wanted:
-                    built.apply(event)
-                    events += 1
-        since_us = clock.now_us() - self._constants.idempotency_window_us
-        ids: dict[str, dict[str, int]] = {}
-        for user, identity, received_us in await self._history.ids(names, since_us):
-            ids.setdefault(user, {})[identity] = received_us
-        calls = [put_user(partition, token, image) for image in _images(built, names, ids)]
-        for reply in await scripts.call(self._redis, calls):
-            if isinstance(reply, Exception):
-                raise reply
-        return events
-
     async def build(
         self, partition: int, names: list[str], after: EntryId, upto: EntryId
     ) -> tuple[Model, int]:
@@ -217,16 +282,7 @@ class Recovery:
 
         `after` is the partition's snapshot checkpoint. Gives also how many events that were.
         """
-        model = Model(self._constants)
-        versions: dict[tuple[str, str], EntryId] = {}
-        for stored in await self._history.pairs(names):
-            model.pairs[stored.user, stored.slug] = images.pair_of(
-                PairRecord(*stored.record), stored.coverage
-            )
-            versions[stored.user, stored.slug] = stored.version
-        for kept in await self._history.sessions(names):
-            session = images.session_of(SessionRecord(*kept.record))  # type: ignore[arg-type]
-            model.pairs[kept.user, kept.slug].sessions[kept.session] = session
+        model, versions = await snapshots_of(self._history, self._constants, names)
         # Every pair's snapshot is true at least up to the snapshot checkpoint, and what has none began after it.
         applied = 0
         for entry, event in await self._history.events(partition, names, after, upto):
@@ -236,10 +292,39 @@ class Recovery:
         return model, applied
 
 
-def _images(model: Model, names: list[str], ids: dict[str, dict[str, int]]) -> list[UserImage]:
-    found = {name: UserImage(name) for name in names}
-    for (user, slug), pair in model.pairs.items():
-        found[user].pairs[slug] = pair
-    for name, image in found.items():
-        image.ids = {**ids.get(name, {}), **model.users.get(name, User()).ids}
-    return [image for image in found.values() if image.pairs]
+class _Task(NamedTuple):
+    """One recovery of one partition. `waiting` entries are in Redis and not in Postgres."""
+
+    partition: int
+    token: str
+    checkpoint: Checkpoint
+    waiting: list[Entry]
+
+    @property
+    def appended(self) -> int:
+        """The count of events once the partition is level."""
+        return self.checkpoint.appended + sum(entry.counted for entry in self.waiting)
+
+    @property
+    def erased(self) -> set[str]:
+        """Who is still to be erased from Postgres."""
+        return {entry.erased for entry in self.waiting if entry.erased is not None}
+
+
+def _apply_waiting(built: Model, waiting: list[Entry], names: set[str]) -> int:
+    """Apply what waits of these users; gives how many events that were."""
+    events = 0
+    for entry in waiting:
+        if entry.erased in names:
+            built.pairs = {name: pair for name, pair in built.pairs.items() if name[0] != entry.erased}
+            built.users.pop(entry.erased, None)
+        for _, event, _ in events_of(entry):
+            if event.user in names:
+                built.apply(event)
+                events += 1
+    return events
+
+
+def _given_by(pair: Pair) -> MovieRecord:
+    totals = pair.totals
+    return MovieRecord(totals.watch_ms, totals.effective_ms, totals.unique_cells, 1, totals.events)

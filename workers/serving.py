@@ -17,7 +17,7 @@ from service import logs, settings
 from service.access.door import refuse_open_door
 from service.api.app import create_runner
 from workers.process import end_with_parent, end_with_supervisor
-from workers.servers import redis_url_of
+from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -39,7 +39,7 @@ async def create() -> web.AppRunner:
     logs.configure(configured.log_level, configured.log_format)
     refuse_open_door(configured)
     allow_files(configured.connections_max + FILES_BESIDE)
-    return create_runner(configured, redis_url_of(configured))
+    return create_runner(configured, redis_url_of(configured), database_url_of(configured))
 
 
 def allow_files(wanted: int) -> None:

@@ -42,8 +42,9 @@ async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snaps
     Raises RedisUnavailable.
     """
     names = packing.Names()
-    while changed and len(names.sessions) < SESSIONS_MAX:
+    while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
         (user, slug), sessions = changed.popitem()
+        names.place_pair(user, slug)  # of who was erased only the movie is left
         for session in sessions:
             names.place_session(user, slug, session)
     reply = await scripts.call_one(
@@ -58,7 +59,7 @@ def _states(
 ) -> Snapshots:
     """What was found, named. A counter that is not in Redis has no state to be saved."""
     users, slugs = list(names.users), list(names.movies)
-    pairs = [(users[user], slugs[slug]) for user, slug in names.pairs]
+    pairs = names.named_pairs()
     sessions = [(*pairs[pair], session) for pair, session in names.sessions]
     user_records, movie_records, pair_records, coverages, session_records = found
     return Snapshots(

@@ -20,8 +20,8 @@ end
 -- The fields to read of each user's hash, and whose they are.
 local function fields_by_user(run)
   local fields, owners = {}, {}
-  for i, user in ipairs(run.users) do
-    fields[i], owners[i] = { TOTALS_FIELD }, { user }
+  for i in ipairs(run.users) do
+    fields[i], owners[i] = { TOTALS_FIELD }, { false }
   end
   for _, pair in ipairs(run.pairs) do
     pair.field = pair_field(run.movies[pair.movie].slug)
@@ -37,42 +37,45 @@ local function fields_by_user(run)
   return fields, owners
 end
 
-local READ_AT_ONCE = 4000 -- what Lua's stack takes of one command and its reply, with room
-
--- Reads the fields of a hash, or without one the strings of these names, into the `record` of their owners: false where
--- there is none.
-local function read_into(owners, names, hash)
-  for first = 1, #names, READ_AT_ONCE do
-    local last = math.min(first + READ_AT_ONCE - 1, #names)
-    local records = hash and redis.call('HMGET', hash, unpack(names, first, last))
-      or redis.call('MGET', unpack(names, first, last))
-    for n = 1, #records do owners[first + n - 1].record = records[n] end
+-- Reads the records of a run: one HMGET a user, one MGET for all movies. `record` is false where there is none.
+local function read_records(run)
+  local fields, owners = fields_by_user(run)
+  for i, user in ipairs(run.users) do
+    local records = redis.call('HMGET', user.key, unpack(fields[i]))
+    user.record = records[1]
+    for n = 2, #records do
+      owners[i][n].record = records[n]
+    end
+  end
+  if #run.movies == 0 then return end
+  local movie_keys = {}
+  for i, movie in ipairs(run.movies) do movie_keys[i] = movie.key end
+  for i, record in ipairs(redis.call('MGET', unpack(movie_keys))) do
+    run.movies[i].record = record
   end
 end
 
--- Reads the records of a run: one HMGET a user, one MGET for all movies, or several where they are thousands.
-local function read_records(run)
-  local fields, owners = fields_by_user(run)
-  for i, user in ipairs(run.users) do read_into(owners[i], fields[i], user.key) end
-  local movie_keys = {}
-  for i, movie in ipairs(run.movies) do movie_keys[i] = movie.key end
-  read_into(run.movies, movie_keys)
-end
-
-local function load_counters(run)
+-- Once a partition has evicted anybody, whoever is not here may be in Postgres: `absent` until brought in (admit.lua).
+local function load_counters(run, has_evicted)
   read_records(run)
-  for _, user in ipairs(run.users) do user.counters = unpack_user(user.record) end
+  for _, user in ipairs(run.users) do
+    user.counters = unpack_user(user.record)
+    user.absent = has_evicted and not user.record
+  end
   for _, movie in ipairs(run.movies) do movie.counters = unpack_movie(movie.record) end
   for _, pair in ipairs(run.pairs) do pair.counters = unpack_pair(pair.record) end
   for _, session in ipairs(run.sessions) do session.state = unpack_session(session.record) end
 end
 
--- Writes what changed: one HSET and one ZADD a user, one MSET for all movies.
-local function save_counters(run)
+-- Writes what changed: one HSET and one ZADD a user, one MSET for all movies. `appended` is the log's count with this run.
+local function save_counters(run, appended)
   local fields, moments = {}, {}
   for i, user in ipairs(run.users) do
     fields[i], moments[i] = {}, {}
-    if user.changed then fields[i] = { TOTALS_FIELD, pack_user(user.counters) } end
+    if user.changed then
+      user.counters.appended = appended
+      fields[i] = { TOTALS_FIELD, pack_user(user.counters) }
+    end
   end
   for _, pair in ipairs(run.pairs) do
     if pair.changed then

@@ -1,28 +1,32 @@
 -- The records in which counters are kept. Each has its twin in service/counters/records.py.
 
-local TOTALS = '>I8I8I8I8I8I8'        -- watch_ms effective_ms unique_cells events movies ids_swept_us
+local TOTALS = '>I8I8I8I8I8I8I8I8'    -- watch_ms effective_ms unique_cells events movies ids_swept_us active_us appended
 local PAIR = '>I8I8I8I8I8I4I4I4I8'    -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none)
 local SESSION = '>I4I8I8I1I2I8I8I8'   -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
 local SESSION_BYTES = 47
 local MOVIE = '>I8I8I8I8I8'           -- watch_ms effective_ms unique_cells viewers events
 
+-- Of a user, `active_us` is when its last event was received, and `appended` how many events its partition had then: once
+-- Postgres has a snapshot of all of those, the user may leave (evict.lua).
+
 -- Tables are written with all their fields at once: one that grows field by field is rehashed four times on the way,
 -- which costs more than the commands of an event.
 
 local function unpack_user(record)
-  local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us = 0, 0, 0, 0, 0, 0
+  local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended = 0, 0, 0, 0, 0, 0, 0, 0
   if record then
-    watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us = struct.unpack(TOTALS, record)
+    watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended =
+      struct.unpack(TOTALS, record)
   end
   return {
     watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events, movies = movies,
-    ids_swept_us = ids_swept_us,
+    ids_swept_us = ids_swept_us, active_us = active_us, appended = appended,
   }
 end
 
 local function pack_user(user)
   return struct.pack(TOTALS, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
-    user.ids_swept_us)
+    user.ids_swept_us, user.active_us, user.appended)
 end
 
 local function unpack_pair(record)

@@ -11,6 +11,7 @@ local function open_run(blob)
     name, offset = unpack_at('>I2c0', blob, offset)
     run.users[i] = {
       name = name, key = '', recent_key = '', ids_key = '', record = false, counters = false, changed = false,
+      absent = false,
     }
   end
   for i = 1, movies do

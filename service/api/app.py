@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from service.api.context import READER, REDIS, SETTINGS, STREAMS, WRITER
+from service.api.context import ADMISSION, HISTORY, READER, REDIS, SETTINGS, STREAMS, WRITER
 from service.api.guard import guard_of
 from service.api.routes import add_routes
 from service.api.server import Runner
@@ -16,6 +16,9 @@ from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
 from service.counters.reader import Reader
 from service.counters.writer import Bounds, Writer
+from service.db.history import History
+from service.stored.admission import Admission
+from service.stored.reads import StoredReads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def create_app(settings: Settings, redis_url: str) -> web.Application:
-    """The application. It verifies its Redis when it starts, and answers all that it took before it ends."""
+def create_app(settings: Settings, redis_url: str, database_url: str) -> web.Application:
+    """The application. It verifies its Redis when it starts, and answers all that it took before it ends.
+
+    Postgres is asked only for users who left Redis, and may be away.
+    """
     app = web.Application()
     app[SETTINGS], app[STREAMS] = settings, set()
     app.on_shutdown.append(end_streams)
@@ -36,12 +42,19 @@ def create_app(settings: Settings, redis_url: str) -> web.Application:
         await verify(redis, settings.partitions)
         for sentence in await broken_promises(redis):
             _log.warning("less_durable", detail=sentence)
-        writer = Writer(redis, settings.partitions, constants_of(settings), bounds_of(settings))
-        app[REDIS], app[WRITER], app[READER] = redis, writer, Reader(redis, settings.partitions)
+        history = await History.connect(database_url, is_lazy=True)
+        constants = constants_of(settings)
+        admission = Admission(redis, history, constants, timeout_seconds=settings.redis_timeout_seconds)
+        writer = Writer(redis, settings.partitions, constants, bounds_of(settings), admission.admit)
+        app[REDIS], app[WRITER], app[HISTORY] = redis, writer, history
+        app[READER] = Reader(redis, settings.partitions, StoredReads(history))
+        app[ADMISSION] = admission
         applying = asyncio.create_task(writer.run(), name="writer")
         yield
         writer.close()
         await applying
+        await admission.close()
+        await history.close()
         await redis.aclose()
 
     app.cleanup_ctx.append(counters)
@@ -57,9 +70,9 @@ async def end_streams(app: web.Application) -> None:
         patience.end()
 
 
-def create_runner(settings: Settings, redis_url: str) -> web.AppRunner:
+def create_runner(settings: Settings, redis_url: str, database_url: str) -> web.AppRunner:
     """The application, ready to be bound to sockets."""
-    return Runner(create_app(settings, redis_url), settings)
+    return Runner(create_app(settings, redis_url, database_url), settings)
 
 
 def bounds_of(settings: Settings) -> Bounds:

@@ -9,12 +9,16 @@ from service.access.bucket import Bucket
 from service.api.body import Patience
 from service.counters.reader import Reader
 from service.counters.writer import Writer
+from service.db.history import History
 from service.settings import Settings
+from service.stored.admission import Admission
 
 SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", Redis)
 READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
+HISTORY = web.AppKey("history", History)
+ADMISSION = web.AppKey("admission", Admission)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 

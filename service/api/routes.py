@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.access.keyring import Scope
-from service.api import docs, health, ingest, problems, reads
+from service.api import docs, erasure, health, ingest, problems, reads
 from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
 from service.api.context import SETTINGS
 from service.api.openapi import DESCRIPTION, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE
 from service.api.schemas import (
+    Erasure,
     Event,
     Health,
     Movie,
@@ -88,6 +89,12 @@ TOTALS = {"watch_seconds": 10, "effective_seconds": 10, "unique_seconds": 10}
 MOVIE_TOTALS = {"slug": "dune", **TOTALS, "viewers": 1, "events": 1}
 USER_TOTALS = {"user": "ann", **TOTALS, "movies": 1, "events": 1}
 
+ERASED: dict[str, Any] = {
+    "user": "ann",
+    "complete": True,
+    "erased": {"movies": 1, "sessions": 1, "events": 1, "ids": 0, "raw_events": 1},
+}
+
 SAME = "The same as `POST /v1/events`."
 
 CALLS = (
@@ -121,6 +128,37 @@ CALLS = (
         (Answer(200, "The user's totals.", (User,), example=USER_TOTALS), NEVER_SEEN, AWAY, *KEYED, FAILED),
         scope=Scope.READ,
         parameters=(USER,),
+    ),
+    Call(
+        "DELETE",
+        "/v1/users/{user:[^/]+}",
+        erasure.delete_user,
+        "delete_user",
+        "counters",
+        "Erase a person",
+        (
+            Answer(
+                200,
+                "Nothing of the user is left: no counters, raw events, sessions or idempotency keys, and the movies'"
+                " totals are without them.",
+                (Erasure,),
+                example=ERASED,
+            ),
+            Answer(
+                202,
+                "Erased from all that is counted and read; Postgres does not answer or is behind, and deletes the rest"
+                " with its next flush. Ask again to see it done: then it is 404.",
+                (Erasure,),
+                example=ERASED | {"complete": False, "erased": ERASED["erased"] | {"raw_events": None}},
+            ),
+            NEVER_SEEN,
+            AWAY,
+            *KEYED,
+            FAILED,
+        ),
+        scope=Scope.ADMIN,
+        parameters=(USER,),
+        description="It cannot be undone. Events that come later begin anew.",
     ),
     Call(
         "GET",

@@ -98,6 +98,26 @@ class User(Answer):
     events: Count
 
 
+class Removed(Answer):
+    """What was held of the user."""
+
+    movies: Count
+    sessions: Count
+    events: Count
+    ids: Annotated[int, Field(ge=0, description="idempotency keys that were still remembered")]
+    raw_events: Annotated[
+        int | None, Field(ge=0, description="rows deleted from Postgres; null while that is still to come")
+    ]
+
+
+class Erasure(Answer):
+    """A user who was erased, and what that removed."""
+
+    user: str
+    complete: Annotated[bool, Field(description="whether nothing is left in Postgres either")]
+    erased: Annotated[Removed | None, Field(description="null where an earlier request began it")]
+
+
 class Rejection(Answer):
     """An event that was refused, and why."""
 

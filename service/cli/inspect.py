@@ -16,7 +16,7 @@ from service import settings
 from service.api.shapes import moment
 from service.counters import coverage
 from service.counters.connection import connect
-from service.counters.reader import Reader
+from service.counters.reader import Reader, RecentPair
 from service.db import inspection
 from service.db.failures import reaching
 from service.errors import CannotStart, NotFound, PlayheadError, RedisUnavailable
@@ -102,6 +102,19 @@ async def _show(title: str, live: Any, durable: Any, as_json: bool) -> int:
     return 0 if shown else 1
 
 
+class _NotStored:
+    """What Redis does not have is not looked for elsewhere here: Postgres has a column of its own."""
+
+    async def user(self, _name: str) -> None:
+        return None
+
+    async def pair(self, _name: str, _slug: str) -> None:
+        return None
+
+    async def recent_pairs(self, *_: object) -> list[RecentPair]:
+        return []
+
+
 def _nothing(title: str, in_redis: object, in_postgres: object) -> str:
     """Why there is nothing to show, in one sentence."""
     if in_redis == in_postgres == NOT_THERE:
@@ -114,7 +127,7 @@ def _nothing(title: str, in_redis: object, in_postgres: object) -> str:
 async def _ask_redis(configured: Settings, live: Any) -> Facts | str:
     redis = connect(redis_url_of(configured), CONNECT_SECONDS)
     try:
-        facts: Facts = await live(Reader(redis, configured.partitions))
+        facts: Facts = await live(Reader(redis, configured.partitions, _NotStored()))
     except NotFound:
         return NOT_THERE
     except RedisUnavailable as failed:

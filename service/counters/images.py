@@ -1,14 +1,18 @@
-"""All that is known of a user: what recovery puts back into Redis, and what the audit compares with it."""
+"""All that is known of a user: what is put back into Redis, and what the audit compares with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import coverage, keys, scripts
 from service.counters.records import PairRecord, SessionRecord
 from service.limits import SEQ_WINDOW
 from service.rules.model import Pair, Totals
 from service.rules.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(slots=True)
@@ -20,26 +24,54 @@ class UserImage:
     ids: dict[str, int] = field(default_factory=dict)
 
 
-def put_user(partition: int, token: str, image: UserImage) -> scripts.Call:
-    """The call that puts the image in the place of what Redis holds of that user; movies follow.
+class Put(NamedTuple):
+    """What a user's image is put into Redis with.
 
-    Refused once another recovery than the one of this token has the partition.
+    `appended` is how many events of the partition are in it, or were before Redis counted on; 0 where Postgres has a
+    snapshot of it all.
     """
+
+    active_us: int
+    appended: int
+    ids_kept_us: int
+
+
+def put_user(partition: int, token: str, image: UserImage, put: Put, others: Iterable[str]) -> scripts.Call:
+    """The call that puts the image in the place of what Redis holds of that user.
+
+    `others` are the slugs of pairs that Redis has and the image has not. Refused once another recovery than the one of
+    this token has the partition.
+    """
+    spelled, arguments = _spell(partition, image, put)
+    spelled += [keys.coverage(partition, image.name, slug) for slug in others]
+    return "put_user", spelled, [token, *arguments]
+
+
+def admit(partition: int, given: bytes, image: UserImage, put: Put) -> scripts.Call:
+    """The call that brings an evicted user back, unless somebody has left the partition since the pass was given."""
+    spelled, arguments = _spell(partition, image, put)
+    return "admit", spelled, [given, *arguments]
+
+
+def _spell(partition: int, image: UserImage, put: Put) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys, from the log on, and arguments as `lua/include/images.lua` reads them."""
     spelled = [
         keys.log(partition),
         keys.user(partition, image.name),
         keys.recent(partition, image.name),
         keys.ids(partition, image.name),
     ]
-    arguments: list[str | bytes | int] = [token, len(image.ids)]
+    ids_kept_ms = put.ids_kept_us // 1000 + 1
+    arguments: list[str | bytes | int] = [put.active_us, put.appended, ids_kept_ms, len(image.ids)]
     for identity, received_us in image.ids.items():
         arguments += (received_us, identity)
+    arguments.append(len(image.pairs))
     for slug, pair in image.pairs.items():
-        spelled += (keys.movie(partition, slug), keys.coverage(partition, image.name, slug))
+        spelled.append(keys.coverage(partition, image.name, slug))
         arguments += (slug, record_of(pair).pack(), coverage.bitmap_of(pair.seen), len(pair.sessions))
         for name, session in pair.sessions.items():
             arguments += (name, session_record_of(session).pack())
-    return "put_user", spelled, arguments
+    return spelled, arguments
 
 
 def record_of(pair: Pair) -> PairRecord:

@@ -5,7 +5,7 @@ part of keys as they are, whatever they hold: only what follows the first `}` is
 length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
 
     {p7}:stream                 stream       entries on their way to Postgres
-    {p7}:log                    hash         how many events were appended to it and trimmed from it
+    {p7}:log                    hash         how many events were appended to it and trimmed from it; who left
     {p7}:call:<writer>          string       the answer of a writer's last call
     {p7}:user:<user>            hash         totals, pairs and sessions of a user
     {p7}:recent:<user>          sorted set   the user's movies by the time of their latest event
@@ -46,6 +46,15 @@ def call(partition: int, writer: str) -> str:
 
 def user(partition: int, name: str) -> str:
     return f"{_tag(partition)}user:{name}"
+
+
+def user_pattern(partition: int) -> str:
+    """What matches every user's hash of a partition, and nothing else."""
+    return f"{_tag(partition)}user:*"
+
+
+def user_prefix(partition: int) -> str:
+    return user(partition, "")
 
 
 def recent(partition: int, name: str) -> str:

@@ -46,6 +46,11 @@ class Names:
             (users.setdefault(user, len(users)), movies.setdefault(slug, len(movies))), len(pairs)
         )
 
+    def named_pairs(self) -> list[tuple[str, str]]:
+        """User and slug of each pair, in the order of their places."""
+        users, slugs = list(self.users), list(self.movies)
+        return [(users[user], slugs[movie]) for user, movie in self.pairs]
+
     def place_session(self, user: str, slug: str, session: str) -> int:
         return self.sessions.setdefault((self.place_pair(user, slug), session), len(self.sessions))
 
@@ -70,27 +75,40 @@ def pack_names(names: Names) -> bytes:
     return b"".join(names.pack(0))
 
 
+def read_names(run: bytes) -> Names:
+    """The names that a run holds."""
+    return _read_names(run)[0]
+
+
 def unpack(run: bytes) -> list[Event]:
     """The events of a run, in their order."""
-    users, movies, pairs, sessions, events = _HEADER.unpack_from(run)
-    offset = _HEADER.size
-    user_names, offset = _read_texts(run, offset, users)
-    slugs, offset = _read_texts(run, offset, movies)
-    pair_names = []
-    for _ in range(pairs):
-        user, movie = _TWO.unpack_from(run, offset)
-        pair_names.append((user_names[user], slugs[movie]))
-        offset += _TWO.size
-    session_names = []
-    for _ in range(sessions):
-        (pair,) = _SHORT.unpack_from(run, offset)
-        name, offset = _read_text(run, offset + _SHORT.size)
-        session_names.append((*pair_names[pair], name))
+    names, offset, events = _read_names(run)
+    pairs = names.named_pairs()
+    sessions = [(*pairs[pair], session) for pair, session in names.sessions]
     unpacked = []
     for _ in range(events):
-        event, offset = _read_event(run, offset, session_names)
+        event, offset = _read_event(run, offset, sessions)
         unpacked.append(event)
     return unpacked
+
+
+def _read_names(run: bytes) -> tuple[Names, int, int]:
+    """The names, where the first event begins, and how many there are."""
+    users, movies, pairs, sessions, events = _HEADER.unpack_from(run)
+    names, offset = Names(), _HEADER.size
+    user_names, offset = _read_texts(run, offset, users)
+    slugs, offset = _read_texts(run, offset, movies)
+    names.users = {name: place for place, name in enumerate(user_names)}
+    names.movies = {slug: place for place, slug in enumerate(slugs)}
+    for place in range(pairs):
+        user, movie = _TWO.unpack_from(run, offset)
+        names.pairs[user, movie] = place
+        offset += _TWO.size
+    for place in range(sessions):
+        (pair,) = _SHORT.unpack_from(run, offset)
+        name, offset = _read_text(run, offset + _SHORT.size)
+        names.sessions[pair, name] = place
+    return names, offset, events
 
 
 def _pack_event(event: Event, names: Names) -> bytes:

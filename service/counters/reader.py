@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
@@ -31,10 +31,23 @@ class RecentPair(NamedTuple):
     record: PairRecord
 
 
+class Stored(Protocol):
+    """Reads of users who left Redis; None where nothing is known."""
+
+    async def user(self, name: str) -> UserRecord | None: ...
+    async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes] | None: ...
+    async def recent_pairs(
+        self, name: str, limit: int, after: tuple[int, str] | None
+    ) -> list[RecentPair]: ...
+
+
 class Reader:
-    def __init__(self, redis: Redis, partitions: int) -> None:
+    """Raises RedisUnavailable, and PostgresUnavailable of a user who is there only."""
+
+    def __init__(self, redis: Redis, partitions: int, stored: Stored) -> None:
         self._redis = redis
         self._partitions = partitions
+        self._stored = stored
         self._turns = asyncio.Semaphore(READS_MAX)
 
     async def movie(self, slug: str) -> MovieRecord:
@@ -47,51 +60,65 @@ class Reader:
             for share in await self._in_turn(partial(_execute, pipeline))
             if share is not None
         ]
-        if not shares:
-            raise NotFound(f"no event of movie {slug!r} was ever received")
         total = MovieRecord()
         for share in shares:
             total = total.plus(share)
+        if not total.viewers:  # never seen, or by nobody who was not erased
+            raise NotFound(f"no event of movie {slug!r} was ever received")
         return total
 
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hget(keys.user(self._partition(name), name), keys.TOTALS_FIELD)
-        (record,) = await self._in_turn(partial(_execute, pipeline))
-        if record is None:
+        partition = self._partition(name)
+        record, may_be_stored = await self._call(
+            "read_user", [keys.user(partition, name), keys.log(partition)], []
+        )
+        found = UserRecord.unpack(record) if record else None
+        if may_be_stored:
+            found = await self._stored.user(name)
+        if found is None or not found.events:
             raise NotFound(f"no event of user {name!r} was ever received")
-        return UserRecord.unpack(record)
+        return found
 
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        record, bitmap = await self._call(
+        record, bitmap, may_be_stored = await self._call(
             "read_pair",
-            [keys.user(partition, name), keys.coverage(partition, name, slug)],
+            [keys.user(partition, name), keys.coverage(partition, name, slug), keys.log(partition)],
             [slug],
         )
-        if record is None:
+        found = (PairRecord.unpack(record), bitmap or b"") if record else None
+        if may_be_stored:
+            found = await self._stored.pair(name, slug)
+        if found is None:
             raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")
-        return PairRecord.unpack(record), bitmap or b""
+        return found
 
     async def recent_pairs(self, name: str, limit: int, after: tuple[int, str] | None) -> list[RecentPair]:
-        """Up to `limit` pairs of a user, latest first, after the one at that time in us and of that slug.
+        """Up to `limit` pairs of a user, latest first, from after this time in us and slug on.
 
-        Pairs of which only `load` is known have no latest moment and come last. Raises NotFound for a user never seen.
+        Pairs of which only `load` is known have no latest moment and come last. Raises NotFound when there is none.
         """
         partition = self._partition(name)
         time_us, slug = after or ("", "")
-        totals, *found = await self._call(
+        record, may_be_stored, *found = await self._call(
             "read_recent",
-            [keys.user(partition, name), keys.recent(partition, name)],
+            [keys.user(partition, name), keys.recent(partition, name), keys.log(partition)],
             [limit, time_us, slug],
         )
-        if totals is None:
+        if may_be_stored:
+            pairs = await self._stored.recent_pairs(name, limit, after)
+            is_known = bool(pairs) or (after is not None and await self._stored.user(name) is not None)
+        else:
+            pairs = [
+                RecentPair(found[at].decode(), PairRecord.unpack(found[at + 2]))
+                for at in range(0, len(found), 3)
+            ]
+            is_known = record is not None and UserRecord.unpack(record).events > 0
+        if not is_known:
             raise NotFound(f"no event of user {name!r} was ever received")
-        return [
-            RecentPair(found[at].decode(), PairRecord.unpack(found[at + 2])) for at in range(0, len(found), 3)
-        ]
+        return pairs
 
     async def _call(self, name: str, spelled: list[str], args: list[str | bytes | int]) -> Any:
         return await self._in_turn(partial(scripts.call_one, self._redis, name, spelled, args))

@@ -5,19 +5,23 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple, Self
 
-_TOTALS = Struct(">6Q")
+_TOTALS = Struct(">8Q")
 _PAIR = Struct(">5QIIIQ")
 _SESSION = Struct(">IQQBHQQQ")
 _MOVIE = Struct(">5Q")
 
 
 class UserRecord(NamedTuple):
+    """`active_us` is when its last event was received, `appended` how many events its partition had by then."""
+
     watch_ms: int
     effective_ms: int
     unique_cells: int
     events: int
     movies: int
-    ids_swept_us: int
+    ids_swept_us: int = 0
+    active_us: int = 0
+    appended: int = 0
 
     @classmethod
     def unpack(cls, record: bytes) -> Self:
@@ -103,6 +107,9 @@ class MovieRecord(NamedTuple):
     @classmethod
     def unpack(cls, record: bytes) -> Self:
         return cls(*_MOVIE.unpack(record))
+
+    def pack(self) -> bytes:
+        return _MOVIE.pack(*self)
 
     def plus(self, other: MovieRecord) -> MovieRecord:
         return MovieRecord(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))

@@ -28,7 +28,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.counters.cluster import ClusterPipeline
 from service.counters.servers import home_of, server_of
-from service.errors import BacklogFull, NotRecovered, RedisUnavailable
+from service.errors import BacklogFull, MemoryFull, NotRecovered, RedisUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -43,6 +43,11 @@ local function register(name, callback, flag)
     function_name = 'playhead_' .. name .. '_{version}', callback = callback, flags = flag and {{ flag }} or {{}} }}
 end
 """
+
+
+class Stale(Exception):
+    """What was to be put into Redis may be older than what left it; nothing was changed."""
+
 
 LOG = 1
 """The place of the log among the keys of `apply`, the one function that waits for replicas."""
@@ -184,6 +189,10 @@ def _translated(reply: Any) -> Any:
         return reply
     if str(reply).startswith("BACKLOG"):
         return BacklogFull("more events wait for Postgres than may (PLAYHEAD_BACKLOG_EVENTS_MAX)")
+    if str(reply).startswith("STALE"):
+        return Stale(str(reply))
     if str(reply).startswith("CLOSED"):
         return NotRecovered("Redis is being brought level with Postgres")
+    if str(reply).startswith("OOM"):
+        return MemoryFull("Redis has no memory left for more (maxmemory)")
     return RedisUnavailable(f"Redis refused: {reply}")

@@ -11,6 +11,7 @@ instead of counting again (`lua/apply.lua`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
@@ -18,6 +19,7 @@ from uuid import uuid4
 from service import metrics
 from service.counters import keys, packing, scripts
 from service.counters.lanes import Lane, Lanes
+from service.counters.outcomes import ABSENT, DUPLICATE
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
 from service.counters.servers import home_of
@@ -42,7 +44,11 @@ WAIT_SHARE = 0.9
 CALL_SHARE_MIN = 0.25
 """What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
 
-DUPLICATE = b"D"
+ABSENT_TRIES = 3
+"""How often users may leave again between being brought in and being counted."""
+
+Admit = Callable[[int, Collection[str]], Awaitable[None]]
+"""Brings users of a partition into Redis, who are in Postgres only, or nowhere yet. Raises Unavailable."""
 
 
 @dataclass(slots=True)
@@ -77,8 +83,11 @@ class Bounds:
 class Writer:
     """Applies events. `run` is its loop, for one task of the process; `apply` may be called by any number at once."""
 
-    def __init__(self, redis: Redis, partitions: int, constants: Constants, bounds: Bounds) -> None:
+    def __init__(
+        self, redis: Redis, partitions: int, constants: Constants, bounds: Bounds, admit: Admit
+    ) -> None:
         self._redis = redis
+        self._admit = admit
         self._partitions = partitions
         self._bounds = bounds
         self._constants = (
@@ -113,22 +122,47 @@ class Writer:
         settled = await asyncio.gather(*answers, return_exceptions=True)
         duplicates = 0
         failures: dict[int, Unavailable] = {}
-        for (_, some), answer in zip(shares, settled, strict=True):
+        absent: list[tuple[int, list[Event]]] = []
+        for (partition, some), answer in zip(shares, settled, strict=True):
             if not isinstance(answer, BaseException):
                 duplicates += answer[0].count(DUPLICATE)
+                if ABSENT in answer[0]:
+                    absent.append((partition, _absent_of(some, answer[0])))
             elif not isinstance(answer, Unavailable) or len(some) == len(events):
                 raise answer
             else:
                 failures |= dict.fromkeys(map(id, some), answer)
+        for late in await asyncio.gather(*(self._bring_in(*some) for some in absent)):
+            duplicates += late.duplicates
+            failures |= late.failures
         return Applied(duplicates, _placed(events, failures) if failures else {})
 
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
         self._make_room(1)
         partition = partition_of(event.user, self._partitions)
-        outcomes, state = await self._enqueue(partition, (event,), wants_state=True)
-        assert state is not None
-        return outcomes[0] == DUPLICATE, state
+        for _ in range(ABSENT_TRIES):
+            outcomes, state = await self._enqueue(partition, (event,), wants_state=True)
+            if outcomes[0] != ABSENT:
+                assert state is not None
+                return outcomes[0] == DUPLICATE, state
+            await self._admit(partition, (event.user,))
+        raise _left_again()
+
+    async def _bring_in(self, partition: int, events: list[Event]) -> Applied:
+        """Apply events of users who are not in Redis. Failures are by the `id` of the event object."""
+        duplicates = 0
+        try:
+            for _ in range(ABSENT_TRIES):
+                await self._admit(partition, {event.user for event in events})
+                outcomes, _ = await self._enqueue(partition, events, wants_state=False)
+                duplicates += outcomes.count(DUPLICATE)
+                events = _absent_of(events, outcomes)
+                if not events:
+                    return Applied(duplicates, {})
+            raise _left_again()
+        except Unavailable as failed:
+            return Applied(duplicates, dict.fromkeys(map(id, events), failed))
 
     async def run(self) -> None:
         """Ends after `close`, once everything that waits is answered."""
@@ -252,6 +286,14 @@ def _take(lane: Lane[Share]) -> dict[int, list[Share]]:
             del lane.waiting[partition]
         taken[partition] = shares
     return taken
+
+
+def _absent_of(events: Sequence[Event], outcomes: list[bytes]) -> list[Event]:
+    return [event for event, outcome in zip(events, outcomes, strict=True) if outcome == ABSENT]
+
+
+def _left_again() -> Unavailable:
+    return RedisUnavailable("users leave Redis as fast as they are brought in; this was not counted")
 
 
 def _placed(events: Sequence[Event], failures: dict[int, Unavailable]) -> dict[int, Unavailable]:

@@ -23,11 +23,11 @@ _POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 
 
 async def open_pool(
-    database_url: str, command_timeout_seconds: float, name: str = "playhead"
+    database_url: str, command_timeout_seconds: float, name: str = "playhead", *, is_lazy: bool = False
 ) -> asyncpg.Pool[asyncpg.Record]:
     """Connections on which times are whole microseconds since 1970, in and out; Postgres shows them under `name`.
 
-    Raises CannotStart when there is none to be had now.
+    Raises CannotStart when there is none to be had now; a lazy pool is not tried.
     """
     # None is kept for its own sake: while Postgres is away, asyncpg would try in vain behind our back, and log it.
     pool = asyncpg.create_pool(
@@ -41,6 +41,8 @@ async def open_pool(
     )
     with reaching():
         await pool
+        if is_lazy:
+            return pool
         async with pool.acquire():
             return pool
 

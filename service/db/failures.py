@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from service.errors import CannotStart
+from service.errors import CannotStart, PostgresUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +53,13 @@ def reaching() -> Iterator[None]:
     except (OSError, ValueError, asyncpg.InterfaceError) as failed:
         why = getattr(failed, "strerror", None) or str(failed) or type(failed).__name__
         raise CannotStart(f"Postgres cannot be reached: {why}") from failed
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Raises PostgresUnavailable for a question that Postgres does not answer now; `what` says what is asked there."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as failed:
+        why = getattr(failed, "strerror", None) or failed or type(failed).__name__
+        raise PostgresUnavailable(f"Postgres, {what}, does not answer: {why}") from failed

@@ -80,6 +80,10 @@ class Ledger:
                 await _add_rows(connection, flush.rows)
             if flush.snapshots:
                 await _write_snapshots(connection, flush.snapshots)
+            for erasure in flush.erasures:
+                await connection.execute(
+                    query("erase_user"), erasure.user_id, erasure.partition, *erasure.entry
+                )
 
     async def checkpoints(self, partitions: Collection[int]) -> dict[int, Checkpoint]:
         """Where these partitions stand; one that was never seen stands at 0-0 from now on."""
@@ -131,6 +135,7 @@ def _checkpoint(record: asyncpg.Record) -> Checkpoint:
         record["appended"],
         record["epoch"],
         record["holder"],
+        record["erased"],
     )
 
 
@@ -147,6 +152,7 @@ async def _move_checkpoints(connection: Connection, flush: Flush) -> None:
             [move.after.ms for move in moves.values()],
             [move.after.seq for move in moves.values()],
             [move.events for move in moves.values()],
+            [move.erasures for move in moves.values()],
         )
 
 

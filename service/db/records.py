@@ -144,17 +144,28 @@ class Snapshots:
 
 @dataclass(slots=True, frozen=True)
 class CheckpointMove:
-    """`events` is how many rows lie in between."""
+    """`events` is how many events and erasures lie in between, `erasures` how many of them are erasures."""
 
     partition: int
     before: EntryId
     after: EntryId
     events: int = 0
+    erasures: int = 0
+
+
+class Erasure(NamedTuple):
+    """All that the database has of a user up to the entry is to be deleted."""
+
+    partition: int
+    entry: EntryId
+    user_id: str
 
 
 @dataclass(slots=True, frozen=True)
 class Flush:
     """What one transaction commits: the rows of all entries in (before, after] of each moved partition.
+
+    Erasures come last, so that they delete what rows and snapshots of the same flush bring.
 
     `epochs` are those under which the flusher holds the partitions of which it writes anything; 0 is that of a
     partition that nobody ever held.
@@ -163,14 +174,16 @@ class Flush:
     checkpoints: Sequence[CheckpointMove] = ()
     rows: Sequence[tuple[object, ...]] = ()
     snapshots: Snapshots | None = None
+    erasures: Sequence[Erasure] = ()
     epochs: Mapping[int, int] = field(default_factory=dict)
 
 
 class Checkpoint(NamedTuple):
     """How far a partition has come: rows up to `entry`, every snapshot at least up to `snapshot`.
 
-    `appended` is how many events the rows are, including those of days that were dropped. `epoch` rises whenever
-    another flusher takes the partition, or somebody recovers it; `holder` is the flusher that has it.
+    `appended` is how many events the rows are, including those of days that were dropped or of users that were erased,
+    and how many erasures; `erased` is the latter alone. `epoch` rises whenever another flusher takes the partition, or
+    somebody recovers it; `holder` is the flusher that has it.
     """
 
     entry: EntryId
@@ -178,3 +191,4 @@ class Checkpoint(NamedTuple):
     appended: int = 0
     epoch: int = 0
     holder: str | None = None
+    erased: int = 0

@@ -196,6 +196,7 @@ checkpoints = Table(
     _count("entry_ms", "rows are committed up to here: milliseconds of the stream id"),
     _count("entry_seq", "rows are committed up to here, included: sequence number of the stream id"),
     _count("appended", "how many events these rows are, of all that were ever committed"),
+    _count("erased", "how many users were ever erased, of whom nothing is told here"),
     _count("snapshot_ms", "every snapshot is true at least up to here: milliseconds of the stream id"),
     _count("snapshot_seq", "every snapshot is true at least up to here: sequence number of the stream id"),
     _updated_at(),
@@ -247,6 +248,20 @@ parked_entries = Table(
     ),
     PrimaryKeyConstraint("partition", "entry_ms", "entry_seq"),
     comment="entries that could not be stored, until they are tried again",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _partition(),
+    _count("entry_ms", "stream id of the erasure's entry: milliseconds"),
+    _count("entry_seq", "stream id of the erasure's entry: sequence number"),
+    _count("events", "raw events deleted"),
+    _column("pairs", Integer, "snapshots of pairs deleted"),
+    _column("sessions", Integer, "snapshots of sessions deleted"),
+    Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now(), comment="when"),
+    PrimaryKeyConstraint("partition", "entry_ms", "entry_seq"),
+    comment="that somebody was erased, and how much that was; not who",
 )
 
 fixed_settings = Table(

@@ -51,6 +51,13 @@ class Totals:
         self.effective_ms += effective
         self.unique_cells += unique_cells
 
+    def take(self, other: Totals) -> None:
+        """Take out what another one brought in."""
+        self.watch_ms -= other.watch_ms
+        self.effective_ms -= other.effective_ms
+        self.unique_cells -= other.unique_cells
+        self.events -= other.events
+
 
 @dataclass(slots=True)
 class Pair:
@@ -142,6 +149,16 @@ class Model:
         if not late:
             session.move(event)
         return Outcome(False, credited_ms, implausible_ms)
+
+    def erase(self, name: str) -> None:
+        """Forget a user, and take out of the movies what the user gave to them."""
+        for slug in [slug for user, slug in self.pairs if user == name]:
+            pair, movie = self.pairs.pop((name, slug)), self.movies[slug]
+            movie.viewers -= 1
+            movie.totals.take(pair.totals)
+            if not movie.viewers:
+                del self.movies[slug]
+        self.users.pop(name, None)
 
     def _is_duplicate(self, event: Event) -> bool:
         if event.seq is not None:

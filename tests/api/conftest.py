@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
+NO_POSTGRES = "postgresql://127.0.0.1:1/none"
+"""Nobody listens there: where nobody has left Redis, Postgres is not asked."""
+
+
 class Serve(Protocol):
     async def __call__(self, settings: Settings | None = None, url: str | None = None) -> Api: ...
 
 
 @asynccontextmanager
-async def serving(settings: Settings, redis_url: str) -> AsyncIterator[Api]:
+async def serving(settings: Settings, redis_url: str, database_url: str = NO_POSTGRES) -> AsyncIterator[Api]:
     async with Redis.from_url(redis_url) as redis:
         await open_partitions(redis, *range(settings.partitions))
-    runner = create_runner(settings, redis_url)
+    runner = create_runner(settings, redis_url, database_url)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

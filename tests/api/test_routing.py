@@ -62,6 +62,7 @@ async def test_a_path_that_is_none_is_404(api: Api, path: str) -> None:
         ("DELETE", "/events", "POST"),
         ("POST", "/v1/movies/dune", "GET"),
         ("DELETE", "/v1/movies/dune", "GET"),
+        ("POST", "/v1/users/ann", "DELETE"),
         ("POST", "/v1/users/ann", "GET"),
         ("PATCH", "/v1/users/ann/movies", "GET"),
         ("PUT", "/v1/users/ann/movies/dune", "GET"),

@@ -17,6 +17,7 @@ from service.db.ledger import Ledger
 from service.events.event import KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model
+from service.stored.admission import Admission
 from tests.integration.ledgers import book_of_postgres, expected_of, is_settled
 from tests.integration.waiting import until
 from tests.opening import open_partitions
@@ -94,9 +95,10 @@ def flusher_of(redis: Redis, ledger: Ledger, history: History, **changes: Any) -
 @asynccontextmanager
 async def bench_on(redis: Redis, database_url: str) -> AsyncIterator[Bench]:
     await scripts.load(redis)
-    writer = Writer(redis, PARTITIONS, Constants(), BOUNDS)
-    applying = asyncio.create_task(writer.run())
     ledger, history = await Ledger.connect(database_url), await History.connect(database_url)
+    admission = Admission(redis, history, Constants(), timeout_seconds=5)
+    writer = Writer(redis, PARTITIONS, Constants(), BOUNDS, admission.admit)
+    applying = asyncio.create_task(writer.run())
     connection = await asyncpg.connect(database_url)
     await ledger.checkpoints(range(PARTITIONS))
     await open_partitions(redis, *range(PARTITIONS))

@@ -41,10 +41,7 @@ async def test_an_emptied_redis_is_rebuilt(town: Town) -> None:
 async def test_an_emptied_redis_is_rebuilt_from_raw_events_after_old_snapshots(town: Town) -> None:
     await town.send(100)
     await town.flush()
-    town.flusher._snapshot_interval_seconds = 1e9
-    await town.send(200)
-    while await town.flusher.step():
-        pass
+    await town.send_unsnapshotted(200)
     await town.redis.flushall()
     town.restart()
     await town.flush()
@@ -55,10 +52,7 @@ async def test_a_snapshot_is_never_taken_of_an_emptied_redis(town: Town) -> None
     """It would say that nothing has changed since, and the raw events that it lacks would not be looked at again."""
     await town.send(100)
     await town.flush()
-    town.flusher._snapshot_interval_seconds = 1e9
-    await town.send(200)
-    while await town.flusher.step():
-        pass
+    await town.send_unsnapshotted(200)
     await town.redis.flushall()
     town.flusher._snapshot_interval_seconds = 0
     await town.flusher.step()
@@ -94,19 +88,20 @@ async def test_a_redis_that_forgot_entries_nobody_has_is_taken_as_it_is(town: To
     await town.send(50)
     await town.flush()
     before = await town.remember()
-    kept = town.model
+    kept, accepted = town.model, town.accepted
     town.model = Model(CONSTANTS)
     await town.send(20, user="lost")
     await town.go_back(before)
-    town.model = kept
+    town.model, town.accepted = kept, accepted
     await town.send(20, user="later")
     await town.flush()
     await town.check()
 
 
 async def test_an_interrupted_recovery_is_begun_again(town: Town) -> None:
-    await town.send(300)
+    await town.send(100)
     await town.flush()
+    await town.send_unsnapshotted(200)
     await town.redis.flushall()
     town.restart()
     recovery = town.flusher._recovery
@@ -136,7 +131,11 @@ async def test_a_superseded_recovery_changes_nothing(town: Town) -> None:
     recovery = town.flusher._recovery
     with pytest.raises(Exception, match="another recovery"):
         await recovery._resume(
-            PARTITION, "mine", (await town.flusher._ledger.checkpoints([PARTITION]))[PARTITION], []
+            PARTITION,
+            "mine",
+            (await town.flusher._ledger.checkpoints([PARTITION]))[PARTITION],
+            [],
+            is_sparse=False,
         )
     await town.redis.hdel(keys.log(PARTITION), "recovering")
     await town.check()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.counters.erasing import erase
 from service.events.event import KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model, Outcome
@@ -88,7 +89,7 @@ def spelled(outcome: Outcome) -> str:
 
 steps = st.lists(st.sampled_from((0, 1, 500, 1_000_000, 10_000_000, 61_000_000)), min_size=1, max_size=9)
 unhurried = settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -114,6 +115,31 @@ async def agree(redis: Redis, events: list[Event], cut: int) -> None:
 @given(events=st.lists(events(), min_size=1, max_size=60), steps=steps, cut=st.integers(1, 60))
 async def test_lua_and_the_model_agree(redis: Redis, events: list[Event], steps: list[int], cut: int) -> None:
     await agree(redis, in_order(events, steps), cut)
+
+
+@unhurried
+@given(
+    events=st.lists(events(), min_size=1, max_size=30),
+    cut=st.integers(1, 8),
+    gone=st.lists(st.sampled_from(USERS)),
+)
+async def test_they_agree_on_who_was_erased(
+    redis: Redis, events: list[Event], cut: int, gone: list[str]
+) -> None:
+    """After each run somebody is erased, who may come back in a later one."""
+    await redis.flushall()
+    await open_partitions(redis, PARTITION)
+    model = Model(CONSTANTS)
+    for number, start in enumerate(range(0, len(events), cut)):
+        run = events[start : start + cut]
+        assert await apply(redis, PARTITION, run, CONSTANTS) == [spelled(model.apply(event)) for event in run]
+        user = gone[number % len(gone)] if gone else ""
+        if user in model.users:
+            totals = model.users[user].totals
+            erased = await erase(redis, PARTITION, user)
+            assert erased.totals.events == totals.events
+            model.erase(user)
+    assert await book_of_redis(redis, PARTITION, model, 0) == book_of_model(model, 0)
 
 
 def few(draw_from: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:

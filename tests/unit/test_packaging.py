@@ -261,7 +261,7 @@ def _expect_to_work(folder: Path) -> None:
         from service.db import migrate, queries
         from service.settings import Settings
         assert scripts.library()[1] and migrate.head()
-        create_app(Settings(), "redis://127.0.0.1:1/0")
+        create_app(Settings(), "redis://127.0.0.1:1/0", "postgresql://127.0.0.1:1/none")
         print(*{module.__file__.rsplit("/", 2)[0] for module in (lua, service, workers)})"""
     command = [sys.executable, "-c", code]
     variables = os.environ | {"PYTHONPATH": str(folder)}

@@ -7,4 +7,4 @@ SET
     epoch = epoch + 1,
     updated_at = now()
 WHERE partition = $1::smallint AND entry_ms = $2 AND entry_seq = $3 AND epoch = $4
-RETURNING entry_ms, entry_seq, appended, snapshot_ms, snapshot_seq, epoch, holder
+RETURNING entry_ms, entry_seq, appended, erased, snapshot_ms, snapshot_seq, epoch, holder

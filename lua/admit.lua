@@ -1,0 +1,28 @@
+-- Brings an evicted user back, before its next event: movies' shares still contain it.
+--
+-- KEYS  1 log hash   2 user hash   3 recent sorted set   4 ids sorted set; then for each pair its coverage
+-- ARGV  1 what `pass` said before the image was read from Postgres; 2 and on: the image (include/images.lua); one without
+--       pairs is a user that Postgres does not know
+-- REPLY 1 brought in, 0 there already
+-- ERROR STALE since the pass was given somebody left, was erased, or the partition was recovered: the image may be older
+--       than what left. Nothing was changed
+
+local function pass_of(log_key)
+  local log = redis.call('HMGET', log_key, 'opened_by', 'evicted', 'erased')
+  return (log[1] or '-') .. ' ' .. (log[2] or '0') .. ' ' .. (log[3] or '0')
+end
+
+-- KEYS  1 log hash   REPLY the pass: the same for as long as nobody leaves the partition
+local function pass(keys, _)
+  return pass_of(keys[1])
+end
+
+local function admit(keys, args)
+  if pass_of(keys[1]) ~= args[1] then return redis.error_reply('STALE somebody left in between') end
+  if redis.call('HEXISTS', keys[2], TOTALS_FIELD) == 1 then return 0 end
+  write_image(read_image(keys, args, 2, 2))
+  return 1
+end
+
+register('pass', pass, 'no-writes')
+register('admit', admit)

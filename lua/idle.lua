@@ -1,0 +1,33 @@
+-- Looks for users of a partition who may leave: one stretch of the server's keys.
+--
+-- KEYS  1 log hash
+-- ARGV  1 cursor of SCAN, "0" at first   2 pattern of the partition's user hashes   3 how many keys to look at, about
+--       4 idle when not active since, us   5 the log's count of events up to which Postgres has snapshots
+--       6 bytes that come before the user's name in a key
+-- REPLY {next cursor, "0" at the end; used memory in bytes; its bound or 0; {user, {slug, ...}, user, {slug, ...}, ...}}
+
+local function memory()
+  local info = redis.call('INFO', 'memory')
+  return tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'maxmemory:(%d+)'))
+end
+
+-- Whether nothing came from the user for so long, and Postgres has all that came. Who was erased has nothing to wait for.
+local function may_leave(user, idle_since_us, snapshotted)
+  return user.appended <= snapshotted and (user.active_us < idle_since_us or user.movies == 0)
+end
+
+local function idle(_, args)
+  local idle_since_us, snapshotted, named_at = tonumber(args[4]), tonumber(args[5]), tonumber(args[6]) + 1
+  local scanned = redis.call('SCAN', args[1], 'MATCH', args[2], 'COUNT', args[3])
+  local found = {}
+  for _, user_key in ipairs(scanned[2]) do
+    local record = redis.call('HGET', user_key, TOTALS_FIELD)
+    if record and may_leave(unpack_user(record), idle_since_us, snapshotted) then
+      found[#found + 1], found[#found + 2] = string.sub(user_key, named_at), slugs_of(user_key)
+    end
+  end
+  local used, bound = memory()
+  return { scanned[1], used, bound, found }
+end
+
+register('idle', idle, 'no-writes')

@@ -1,0 +1,22 @@
+-- Appends the run to the stream. `appended` is how many events that makes in all.
+local function append(run, stream_key, log_key, appended, outcomes)
+  local total = string.format('%.0f', appended)
+  local id = redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', outcomes, 'appended', total)
+  redis.call('HSET', log_key, 'appended', total, 'last', id)
+  return id
+end
+
+-- How many events of an entry counted: all but duplicates and those of absent users. An erasure counts as one.
+local function count_counted(outcomes)
+  local count = 0
+  for outcome in string.gmatch(outcomes, '[^,]+') do
+    if outcome ~= 'D' and outcome ~= 'A' then count = count + 1 end
+  end
+  return count
+end
+
+local function field_of(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then return fields[i + 1] end
+  end
+end

@@ -1,0 +1,19 @@
+-- $1: user, $2: partition, $3 and $4: entry of the erasure. Deletes all that came before it, and says how much that was.
+WITH gone_events AS (
+    DELETE FROM events
+    WHERE user_id = $1 AND partition = $2::smallint AND (entry_ms, entry_seq) < ($3, $4)
+    RETURNING 1
+),
+gone_pairs AS (
+    DELETE FROM pairs WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4) RETURNING 1
+),
+gone_sessions AS (
+    DELETE FROM sessions WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4) RETURNING 1
+),
+gone_users AS (
+    DELETE FROM users WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4)
+)
+INSERT INTO erasures (partition, entry_ms, entry_seq, events, pairs, sessions)
+SELECT
+    $2::smallint, $3, $4,
+    (SELECT count(*) FROM gone_events), (SELECT count(*) FROM gone_pairs), (SELECT count(*) FROM gone_sessions)
