@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import SettingsError
 
 PREFIX = "PLAYHEAD_"
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
+"""In small letters, without a path: it is compared whole."""
 
 
 class Settings(BaseSettings):
@@ -78,6 +82,12 @@ class Settings(BaseSettings):
     replicas_min: Annotated[
         int, Field(description="replicas that must have an event before it is acknowledged", ge=0, le=16)
     ] = 0
+    cors_origins: Annotated[
+        str | None,
+        Field(
+            description="origins whose pages may call it, as `https://a.example, https://b.example`; `*`: all"
+        ),
+    ] = None
     connections_max: Annotated[
         int, Field(description="connections that one HTTP process takes; past it 503", ge=1)
     ] = 4096
@@ -124,6 +134,10 @@ class Settings(BaseSettings):
         """Each partition's share of the bound: a script sees no more than its own partition's stream."""
         return max(1, self.backlog_events_max // self.partitions)
 
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(origin.strip() for origin in (self.cors_origins or "").split(",") if origin.strip())
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.heartbeat_gap_seconds < self.heartbeat_interval_seconds:
@@ -132,6 +146,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "events_keep_days must cover idempotency_window_seconds: ids are found in raw events"
             )
+        for origin in self.origins - {"*"}:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"cors_origins: {origin!r} is no origin as browsers write it, like https://a.example:8443"
+                )
         if self.log_format not in ("json", "console", "auto"):
             raise ValueError("log_format is one of json, console, auto")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):

@@ -10,6 +10,7 @@ from service.access.keyring import Scope
 from service.api import docs, erasure, health, ingest, problems, reads
 from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
 from service.api.context import SETTINGS
+from service.api.headers import SHARED, Sharing, refuse_sniffing
 from service.api.openapi import DESCRIPTION, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE
 from service.api.schemas import (
@@ -37,12 +38,18 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
 
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
-    for call in CALLS:
-        handler = guard.guarded(call.handler, call.scope) if guard and call.scope else call.handler
+    handlers = [
+        (call, guard.guarded(call.handler, call.scope) if guard and call.scope else call.handler)
+        for call in CALLS
+    ]
+    for call, handler in handlers:
         if call.method == "GET":
             app.router.add_get(call.path, handler, expect_handler=problems.expect)  # and HEAD
         else:
             app.router.add_route(call.method, call.path, handler, expect_handler=problems.expect)
+    app.on_response_prepare.append(refuse_sniffing)
+    if origins := app[SETTINGS].origins:
+        Sharing(origins).add_to(app, [(call, handler) for call, handler in handlers if call.scope in SHARED])
     app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown, expect_handler=problems.expect)
     app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), is_guarded=guard is not None)
 

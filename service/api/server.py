@@ -141,6 +141,7 @@ def _answer(status: int, reason: str, detail: str, *headers: bytes) -> bytes:
     lines = (
         b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
         b"Content-Type: application/problem+json",
+        b"X-Content-Type-Options: nosniff",
         b"Content-Length: %d" % len(body),
         *headers,
         b"Connection: close",
