@@ -6,11 +6,6 @@
 --       6 bytes that come before the user's name in a key
 -- REPLY {next cursor, "0" at the end; used memory in bytes; its bound or 0; {user, {slug, ...}, user, {slug, ...}, ...}}
 
-local function memory()
-  local info = redis.call('INFO', 'memory')
-  return tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'maxmemory:(%d+)'))
-end
-
 -- Whether nothing came from the user for so long, and Postgres has all that came. Who was erased has nothing to wait for.
 local function may_leave(user, idle_since_us, snapshotted)
   return user.appended <= snapshotted and (user.active_us < idle_since_us or user.movies == 0)
@@ -26,7 +21,7 @@ local function idle(_, args)
       found[#found + 1], found[#found + 2] = string.sub(user_key, named_at), slugs_of(user_key)
     end
   end
-  local used, bound = memory()
+  local used, bound = read_memory()
   return { scanned[1], used, bound, found }
 end
 

@@ -15,6 +15,7 @@
 -- @include include/ids.lua
 -- @include include/counters.lua
 -- @include include/log.lua
+-- @include include/memory.lua
 -- @include include/images.lua
 -- @include apply.lua
 -- @include state.lua

@@ -115,6 +115,14 @@ class Settings(BaseSettings):
         float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
     ] = 15.0
 
+    redis_memory_mb: Annotated[
+        int,
+        Field(
+            description="memory in MiB that the embedded Valkey may use: as it gets scarce users leave sooner, past it"
+            " events get 503; 0 for no bound. Another Redis has its own `maxmemory`",
+            ge=0,
+        ),
+    ] = 0
     idle_seconds: Annotated[
         float,
         Field(

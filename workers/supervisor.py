@@ -128,7 +128,8 @@ class Supervisor:
         # Entered after the folder and so left before it: the folder is free once its servers are gone.
         self._stack.callback(self._stop_children)
         if not settings.redis_url:
-            valkey = EmbeddedValkey(folder)
+            bound = {"maxmemory": f"{settings.redis_memory_mb}mb"} if settings.redis_memory_mb else {}
+            valkey = EmbeddedValkey(folder, bound)
             self._add("valkey", valkey, valkey.stop)
         if not settings.database_url:
             postgres = EmbeddedPostgres(folder)

@@ -238,7 +238,8 @@ CALLS = (
             Answer(200, "It would; `warnings` say what is promised less than it should be.", (Ready,)),
             failure(
                 503,
-                "`redis_unavailable`, or as many events wait as may: `queue_full`, `backlog_full`.",
+                "`redis_unavailable`, `not_recovered`, `replicas_missing`, `memory_full`, or as many events"
+                " wait as may: `queue_full`, `backlog_full`.",
                 "redis_unavailable",
                 "Redis did not answer: Connection refused",
                 NotReady,
