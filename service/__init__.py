@@ -10,7 +10,8 @@
 5. The request is answered when that step is on disk.
 6. `workers.flusher` reads the streams and commits rows, snapshots and checkpoints to Postgres through
    `service.db.ledger`, in one transaction; then it trims the streams.
-7. `service.counters.reader` answers reads from Redis.
+7. `service.counters.reader` answers reads from Redis; users who left it (`workers.eviction`) are read from Postgres,
+   and brought back before their next event, by `service.stored`.
 8. `workers.recovery` brings a Redis that lost events level with Postgres before it takes new ones; `workers.audit`
    holds live counters against the raw events.
 

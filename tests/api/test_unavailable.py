@@ -236,6 +236,25 @@ async def test_answers_belong_to_their_requests_after_a_freeze(serve: Serve, val
         assert answer.json["user"] == f"lost {number}"
 
 
+async def test_past_its_memory_nothing_is_half_applied(api: Api, redis: Redis) -> None:
+    await api.post(event(user="ann"))
+    await redis.config_set("maxmemory", 1)
+    try:
+        for body in (event(user="ann", at=4510), [event(user="bob"), event(user="eve", slug="heat")]):
+            answer = await api.post(body)
+            assert_unavailable(answer)
+            assert "maxmemory" in answer.json["detail"]
+        ready = await api.get("/readyz")
+        assert (ready.status, ready.json["reason"]) == (503, "memory_full")
+        assert (await api.user("ann")).json["events"] == 1
+        assert b"playhead_redis_memory_fraction" in (await api.get("/metrics")).body
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert [(await api.movie(slug)).status for slug in ("dune", "heat")] == [200, 404]
+    assert (await api.post(event(user="ann", at=4510))).json["state"]["watch_seconds"] == 20
+    assert (await api.get("/readyz")).status == 200
+
+
 @pytest.mark.parametrize("behind", [1, 30])
 async def test_nobody_waits_longer_because_others_wait_in_front(
     serve: Serve, valkey: OwnValkey, behind: int
