@@ -62,6 +62,18 @@ PARTITIONS_HELD = Gauge(
 EVICTED = Counter("playhead_evicted_users", "Idle users who left Redis for Postgres.", registry=REGISTRY)
 ERASED = Counter("playhead_erased_users", "Users erased on request.", registry=REGISTRY)
 ADMITTED = Counter("playhead_admitted_users", "Users brought into Redis from Postgres.", registry=REGISTRY)
+AUDIT_USERS = Counter("playhead_audit_users", "Users whose counters were audited.", registry=REGISTRY)
+AUDIT_DRIFTS = Counter(
+    "playhead_audit_drifts", "Audited counters that were not what the raw events give.", registry=REGISTRY
+)
+AUDIT_SKIPPED = Counter(
+    "playhead_audit_skipped",
+    "Users not audited: too many raw events, or not flushed in time.",
+    registry=REGISTRY,
+)
+AUDIT_SECONDS = Histogram(
+    "playhead_audit_seconds", "Audits, a user each.", registry=REGISTRY, buckets=_SECONDS
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

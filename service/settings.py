@@ -111,6 +111,15 @@ class Settings(BaseSettings):
         int,
         Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),
     ] = 0
+    audit_users_per_minute: Annotated[
+        int,
+        Field(
+            description="users picked at random whose counters the flusher's process holds against the raw events;"
+            " 0 for none",
+            ge=0,
+            le=6000,
+        ),
+    ] = 10
     shutdown_seconds: Annotated[
         float, Field(description="how long requests under way may take when playhead stops", gt=0, le=300)
     ] = 15.0

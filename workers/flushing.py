@@ -17,6 +17,8 @@ from service.db.history import History
 from service.db.ledger import Ledger
 from service.db.migrate import current, head
 from service.errors import CannotStart, PlayheadError
+from workers.audit import Audit
+from workers.auditing import RandomAudit
 from workers.days import PAUSE_SECONDS, Days
 from workers.eviction import PAUSE_SECONDS as EVICTION_PAUSE_SECONDS
 from workers.eviction import Eviction
@@ -28,6 +30,8 @@ from workers.recovery import Recovery
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from service.settings import Settings
 
 _log = structlog.get_logger()
@@ -58,11 +62,16 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
         )
         days = Days(ledger, configured.events_keep_days)
         eviction = Eviction(redis, lambda: flusher.snapshotted, idle_seconds=configured.idle_seconds)
-        await asyncio.gather(
-            _flush_and_leave(flusher, leases, stop, configured),
-            drive("days", days.step, stop, PAUSE_SECONDS),
-            drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
-        )
+        auditing = asyncio.create_task(_audit(configured, stop, redis, history, ledger))
+        try:
+            await asyncio.gather(
+                _flush_and_leave(flusher, leases, stop, configured),
+                drive("days", days.step, stop, PAUSE_SECONDS),
+                drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
+            )
+        finally:  # it may wait for rows that nobody brings any more, and only reads
+            auditing.cancel()
+            await asyncio.gather(auditing, return_exceptions=True)
     finally:
         await redis.aclose()
         await history.close()
@@ -81,6 +90,16 @@ async def _flush_and_leave(
     left.set()
     await renewing
     await _leave(leases)
+
+
+async def _audit(
+    configured: Settings, stop: asyncio.Event, redis: Redis, history: History, ledger: Ledger
+) -> None:
+    if not configured.audit_users_per_minute:
+        return
+    audit = Audit(redis, history, ledger, constants_of(configured), keeps_all=not configured.events_keep_days)
+    step = RandomAudit(audit, history).step
+    await drive("audit", step, stop, 60 / configured.audit_users_per_minute)
 
 
 async def _leave(leases: Leases) -> None:

@@ -20,8 +20,8 @@ end
 -- The fields to read of each user's hash, and whose they are.
 local function fields_by_user(run)
   local fields, owners = {}, {}
-  for i in ipairs(run.users) do
-    fields[i], owners[i] = { TOTALS_FIELD }, { false }
+  for i, user in ipairs(run.users) do
+    fields[i], owners[i] = { TOTALS_FIELD }, { user }
   end
   for _, pair in ipairs(run.pairs) do
     pair.field = pair_field(run.movies[pair.movie].slug)
@@ -37,22 +37,26 @@ local function fields_by_user(run)
   return fields, owners
 end
 
--- Reads the records of a run: one HMGET a user, one MGET for all movies. `record` is false where there is none.
+local READ_AT_ONCE = 4000 -- what Lua's stack takes of one command and its reply, with room
+
+-- Reads the fields of a hash, or without one the strings of these names, into the `record` of their owners: false where
+-- there is none.
+local function read_into(owners, names, hash)
+  for first = 1, #names, READ_AT_ONCE do
+    local last = math.min(first + READ_AT_ONCE - 1, #names)
+    local records = hash and redis.call('HMGET', hash, unpack(names, first, last))
+      or redis.call('MGET', unpack(names, first, last))
+    for n = 1, #records do owners[first + n - 1].record = records[n] end
+  end
+end
+
+-- Reads the records of a run: one HMGET a user, one MGET for all movies, or several where they are thousands.
 local function read_records(run)
   local fields, owners = fields_by_user(run)
-  for i, user in ipairs(run.users) do
-    local records = redis.call('HMGET', user.key, unpack(fields[i]))
-    user.record = records[1]
-    for n = 2, #records do
-      owners[i][n].record = records[n]
-    end
-  end
-  if #run.movies == 0 then return end
+  for i, user in ipairs(run.users) do read_into(owners[i], fields[i], user.key) end
   local movie_keys = {}
   for i, movie in ipairs(run.movies) do movie_keys[i] = movie.key end
-  for i, record in ipairs(redis.call('MGET', unpack(movie_keys))) do
-    run.movies[i].record = record
-  end
+  read_into(run.movies, movie_keys)
 end
 
 -- Once a partition has evicted anybody, whoever is not here may be in Postgres: `absent` until brought in (admit.lua).

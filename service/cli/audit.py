@@ -1,41 +1,29 @@
-"""`playhead audit` and `playhead recover`: live counters held against Postgres, and brought level with it."""
+"""`playhead audit`, `rebuild` and `recover`: counters held against the raw events, and brought level with Postgres."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
-from contextlib import asynccontextmanager
-from random import SystemRandom
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from random import Random, SystemRandom
+from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import settings
-from service.counters.connection import connect
-from service.counters.constants import constants_of
-from service.db.history import History
-from service.db.ledger import Ledger
-from workers.audit import Audit, Verdict, audit_all
+from service.errors import SettingsError
+from workers.comparison import Verdict
 from workers.recovery import Recovery
-from workers.servers import database_url_of, redis_url_of
+from workers.stores import Stores, open_stores
+from workers.verification import verify_all
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from redis.asyncio import Redis
-
-    from service.settings import Settings
-
-REDIS_TIMEOUT_SECONDS = 30.0
 DRIFTS_SHOWN_MAX = 20
 
-
-class Stores(NamedTuple):
-    settings: Settings
-    redis: Redis
-    history: History
-    ledger: Ledger
+USERS_AT_ONCE = 200
+"""Of a sample: users whose raw events are held in memory at once."""
 
 
 async def audit(
@@ -43,7 +31,7 @@ async def audit(
     sample: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     seed: int | None = None,
 ) -> int:
-    """Compare live counters with what the raw events in Postgres give: every clock, place, bit and session.
+    """Compare counters with what the raw events in Postgres give: every clock, place, bit and session.
 
     The raw events alone are counted again by the plain model of the rules, which shares no code with the Lua. Works
     while events come in; the flusher must run. The exit code is 1 when a counter is not what it should be.
@@ -51,45 +39,85 @@ async def audit(
     Parameters
     ----------
     sample
-        How many users to compare, picked at random; 0 is all of them.
+        How many users to compare, picked at random; 0 is everybody, as `playhead rebuild --verify` does.
     seed
         The same seed picks the same users; new by default.
     """
+    if not sample:
+        return await rebuild(verify=True)
     seed = SystemRandom().randrange(2**32) if seed is None else seed
     started = time.monotonic()
-    async with _stores() as stores:
-        auditor = Audit(
-            stores.redis,
-            stores.history,
-            stores.ledger,
-            constants_of(stores.settings),
-            keeps_all=not stores.settings.events_keep_days,
+    async with open_stores(settings.load()) as stores:
+        with Console(stderr=True).status("looking at some users"):
+            verdict = await _sampled(stores, sample, seed)
+    print(f"{verdict.users:,} users picked by seed {seed}")
+    return _report(verdict, time.monotonic() - started)
+
+
+async def rebuild(*, verify: bool = False) -> int:
+    """Count all raw events anew, without any snapshot, and compare every counter with the result.
+
+    Live counters, movies' totals and the snapshots in Postgres. Changes nothing, and works while events come in; the
+    flusher must run. The exit code is 1 when a counter is not what it should be.
+
+    Parameters
+    ----------
+    verify
+        Compare only, which is all that there is so far: without it nothing is done.
+    """
+    if not verify:
+        raise SettingsError(
+            "`playhead rebuild` only compares so far: add --verify. An emptied Redis is built again by itself"
         )
-        console = Console(stderr=True)
-        with console.status("") as status:
-            verdict = await audit_all(
-                auditor,
-                stores.settings.partitions,
-                lambda so_far: status.update(f"{so_far.users:,} users, {so_far.events:,} events"),
-                sample=sample,
-                seed=seed,
-            )
-    _report(verdict, time.monotonic() - started, sample, seed)
-    return 1 if verdict.drifts else 0
+    configured = settings.load()
+    async with open_stores(configured) as stores:
+        checkpoints = await stores.ledger.checkpoints(range(configured.partitions))
+    started = time.monotonic()
+    bar = Progress(
+        TextColumn("replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=sum(checkpoint.appended for checkpoint in checkpoints.values()))
+        verdict = await asyncio.to_thread(
+            verify_all,
+            configured.partitions,
+            min(configured.partitions, os.cpu_count() or 1),
+            lambda events: bar.update(task, completed=events),
+        )
+    return _report(verdict, time.monotonic() - started)
 
 
-def _report(verdict: Verdict, seconds: float, sample: int, seed: int) -> None:
+async def _sampled(stores: Stores, sample: int, seed: int) -> Verdict:
+    """About so many users, as many of each partition, picked by `seed`."""
+    verdict = Verdict()
+    pick = Random(seed)  # noqa: S311 - a sample, no secret
+    audit, partitions = stores.audit, stores.settings.partitions
+    for partition in range(partitions):
+        known = [name async for names in stores.history.users(partition) for name in names]
+        picked = pick.sample(known, min(len(known), -(-sample // partitions)))
+        for start in range(0, len(picked), USERS_AT_ONCE):
+            verdict = verdict.plus(await audit.users(partition, picked[start : start + USERS_AT_ONCE]))
+    return verdict
+
+
+def _report(verdict: Verdict, seconds: float) -> int:
     for drift in verdict.drifts[:DRIFTS_SHOWN_MAX]:
         print(f"{drift.key!r}\n  expected {drift.expected}\n  found    {drift.found}")
     if len(verdict.drifts) > DRIFTS_SHOWN_MAX:
         print(f"and {len(verdict.drifts) - DRIFTS_SHOWN_MAX} more")
-    picked = f" (sample, seed {seed})" if sample else ""
     print(
-        f"{verdict.users:,} users{picked}, {verdict.pairs:,} pairs, {verdict.events:,} raw events in {seconds:.1f} s:"
-        f" {len(verdict.drifts)} counters drifted"
+        f"{verdict.events:,} raw events replayed in {seconds:.1f} s, {verdict.events / seconds:,.0f} a second;"
+        f" {verdict.users:,} users, {verdict.pairs:,} pairs, {verdict.shares:,} movies' shares"
+        f" and {verdict.snapshots:,} pairs' snapshots compared: {len(verdict.drifts)} counters drifted"
     )
     if verdict.incomplete:
         print(f"{verdict.incomplete} pairs were left out: some of their raw events are no longer kept")
+    return 1 if verdict.drifts else 0
 
 
 async def recover() -> int:
@@ -97,8 +125,8 @@ async def recover() -> int:
 
     What Redis still has is kept; only the users of lost events are built again. Does nothing to a level partition.
     """
-    async with _stores() as stores:
-        recovery = Recovery(stores.redis, stores.ledger, stores.history, constants_of(stores.settings))
+    async with open_stores(settings.load()) as stores:
+        recovery = Recovery(stores.redis, stores.ledger, stores.history, stores.constants)
         partitions = range(stores.settings.partitions)
         lost = users = events = 0
         started = time.monotonic()
@@ -110,18 +138,3 @@ async def recover() -> int:
         f"{lost:,} lost events, {users:,} users built again, {events:,} raw events replayed in {seconds:.1f} s"
     )
     return 0
-
-
-@asynccontextmanager
-async def _stores() -> AsyncIterator[Stores]:
-    configured = settings.load()
-    database_url = database_url_of(configured)
-    ledger = await Ledger.connect(database_url)
-    history = await History.connect(database_url)
-    redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
-    try:
-        yield Stores(configured, redis, history, ledger)
-    finally:
-        await redis.aclose()
-        await history.close()
-        await ledger.close()

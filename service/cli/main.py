@@ -10,7 +10,7 @@ import uvloop
 from cyclopts import App, CycloptsError, Parameter
 
 from service import logs, settings
-from service.cli.audit import audit, recover
+from service.cli.audit import audit, rebuild, recover
 from service.cli.inspect import inspect
 from service.cli.keys import keys
 from service.cli.replay import replay
@@ -31,6 +31,7 @@ app.command(simulate)
 app.command(inspect)
 app.command(keys)
 app.command(audit)
+app.command(rebuild)
 app.command(recover)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from service.db.connections import open_pool
 from service.db.digests import digest
@@ -11,12 +11,17 @@ from service.db.records import EntryId
 from service.events.event import Event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
 
     import asyncpg
 
 CURSOR_ROWS = 5000
 """Rows fetched at once where a whole partition is read."""
+
+SORT_MEMORY = "64MB"
+"""For the one sort of a replay: half a million events. More are sorted on disk."""
+
+_FIELDS = len(Event._fields)
 
 
 class StoredEvent(NamedTuple):
@@ -39,6 +44,23 @@ class StoredSession(NamedTuple):
     slug: str
     session: str
     record: tuple[object, ...]
+    version: EntryId
+
+
+class StoredUser(NamedTuple):
+    """The three clocks, events and movies of a user's snapshot."""
+
+    totals: tuple[int, int, int, int]
+    movies: int
+    version: EntryId
+
+
+class StoredShare(NamedTuple):
+    """A partition's share of a movie, in the fields of its record; without a version where there is no snapshot yet."""
+
+    slug: str
+    record: tuple[int, ...]
+    version: EntryId | None
 
 
 class History:
@@ -126,6 +148,7 @@ class History:
                     row["seq_base"],
                     row["seq_window"],
                 ),
+                EntryId(row["version_ms"], row["version_seq"]),
             )
             for row in found
         ]
@@ -142,7 +165,50 @@ class History:
         found = await self._pool.fetch(
             query("select_events"), partition, list(users), after.ms, after.seq, upto.ms, upto.seq
         )
-        return [StoredEvent(EntryId(row["entry_ms"], row["entry_seq"]), _event(row)) for row in found]
+        return [
+            StoredEvent(EntryId(row["entry_ms"], row["entry_seq"]), _event(row[:_FIELDS])) for row in found
+        ]
+
+    async def replay(self, partition: int, upto: EntryId) -> AsyncGenerator[list[Event], None]:
+        """All raw events of a partition, some at a time: one user after the other, each as they were applied.
+
+        Postgres sorts, on its disk if need be, so that nobody ever holds more than one user in memory.
+        """
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(f"SET LOCAL work_mem = '{SORT_MEMORY}'")
+            cursor = await connection.cursor(query("replay_events"), partition, *upto)
+            while found := await cursor.fetch(CURSOR_ROWS):
+                yield [_event(row) for row in found]
+
+    async def random_user(self, place: float) -> tuple[str, int, int] | None:
+        """Name, partition and events of the user at this place, from 0 to 1, of the table; None if nobody is there.
+
+        Reads one page alone, so all users are about as likely, and it costs the same however many they are.
+        """
+        pages = await self._pool.fetchval(query("count_user_pages"))
+        page = int(place * pages)
+        found = await self._pool.fetch(query("select_page_of_users"), f"({page},0)", f"({page + 1},0)")
+        return tuple(found[int((place * pages - page) * len(found))]) if found else None
+
+    async def users_without_events(self, partition: int, upto: EntryId) -> list[str]:
+        """Users with a snapshot, not later than this, of whom no raw event is kept."""
+        found = await self._pool.fetch(query("find_users_without_events"), partition, *upto)
+        return [record["user_id"] for record in found]
+
+    async def totals(self, users: Collection[str]) -> dict[str, StoredUser]:
+        """The users' snapshots; their pairs and sessions are read apart."""
+        found = await self._pool.fetch(query("select_users"), list(users))
+        return {
+            name: StoredUser(tuple(row), movies, EntryId(ms, seq)) for name, *row, movies, ms, seq in found
+        }
+
+    async def shares(self, partition: int) -> list[StoredShare]:
+        """The partition's share of every movie that it knows."""
+        found = await self._pool.fetch(query("select_shares"), partition)
+        return [
+            StoredShare(slug, tuple(record), None if ms is None else EntryId(ms, seq))
+            for slug, *record, ms, seq in found
+        ]
 
 
 def _pair(row: asyncpg.Record) -> StoredPair:
@@ -165,21 +231,7 @@ def _pair(row: asyncpg.Record) -> StoredPair:
     )
 
 
-def _event(row: asyncpg.Record) -> Event:
-    ends = row["segments"] or ()
-    return Event(
-        row["user_id"],
-        row["slug"],
-        row["kind"],
-        row["at_ms"],
-        row["happened_at"],
-        row["received_at"],
-        row["timed"],
-        row["session"],
-        row["seq"],
-        row["event_id"],
-        row["from_ms"],
-        row["speed"],
-        tuple(zip(ends[::2], ends[1::2], strict=True)),
-        row["duration_ms"],
-    )
+def _event(row: Iterable[Any]) -> Event:
+    """Of the columns in the order of an event's fields."""
+    *fields, ends, duration_ms = row
+    return Event._make((*fields, tuple(zip(ends[::2], ends[1::2], strict=True)) if ends else (), duration_ms))

@@ -23,11 +23,12 @@ from service.rules.model import Model
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads
 from tests.integration.waiting import until
-from workers.audit import Audit, audit_all
+from workers.audit import Audit
 from workers.flusher import Flusher
 from workers.leases import Leases
 from workers.loop import drive
 from workers.recovery import Recovery
+from workers.verification import Verification
 
 if TYPE_CHECKING:
     from service.db.history import History
@@ -173,7 +174,9 @@ class Crowd:
         assert rows is not None
         assert (rows["rows"], rows["events"]) == (self.accepted, self.accepted)
         audit = Audit(self.flushing, self._history, self._ledger, CONSTANTS, keeps_all=True)
-        assert (await audit_all(audit, PARTITIONS, lambda _: None)).drifts == []
+        verification = Verification(self.flushing, self._history, audit, CONSTANTS, keeps_all=True)
+        for partition in range(PARTITIONS):
+            assert (await verification.partition(partition, lambda _: None)).drifts == ()
 
     async def end(self) -> None:
         await self.pause()

@@ -95,5 +95,17 @@ async def test_a_drift_is_named_and_fails_the_audit(serving: Serving) -> None:
     assert audited.returncode == 1
     assert coverage in audited.stdout
     assert "[(5, 6), (90, 100)]" in audited.stdout
+    async with (
+        aiohttp.ClientSession() as http
+    ):  # the wrong bit may have got into a snapshot: this makes a new one
+        await http.post(f"{serving.url}/v1/events", json={"user": "ann", "slug": "dune", "at": 110})
+    rebuilt = await asyncio.to_thread(run, "rebuild", "--verify", variables=serving.variables)
+    assert rebuilt.returncode == 0, rebuilt.stdout
     sampled = await asyncio.to_thread(run, "audit", "--sample", "16", variables=serving.variables)
     assert sampled.returncode == 0, sampled.stdout
+
+
+def test_rebuild_says_that_it_only_compares(serving: Serving) -> None:
+    refused = run("rebuild", variables=serving.variables)
+    assert refused.returncode == 1
+    assert "--verify" in refused.stderr

@@ -1,7 +1,8 @@
 -- $1: partition, $2: users, $3 and $4: after this stream id, $5 and $6: up to this one. In the order of application.
+-- The columns of service.events.event.Event, in its order; then the stream id.
 SELECT
-    entry_ms, entry_seq, user_id, slug, session, kind, at_ms, from_ms, segments, speed, duration_ms,
-    seq, event_id, timed, happened_at, received_at
+    user_id, slug, kind, at_ms, happened_at, received_at, timed, session, seq, event_id, from_ms, speed, segments,
+    duration_ms, entry_ms, entry_seq
 FROM events
 WHERE partition = $1::smallint
     AND user_id = ANY ($2::text[])
