@@ -38,8 +38,8 @@ REPEAT_PAUSE_SECONDS = 0.05
 REPEAT_PAUSE_SECONDS_MAX = 0.5
 """How long to wait before a failed call is repeated: at first, and doubled up to."""
 
-WAIT_SHARE = 0.9
-"""Of the time that is left of a call, how much replicas may take."""
+WAIT_SHARE = 0.8
+"""Of the time that is left of a call, how much replicas may take: servers look at their clocks ten times a second."""
 
 CALL_SHARE_MIN = 0.25
 """What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
@@ -242,7 +242,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         first = min(share.deadline for shares in taken.values() for share in shares)
         deadline = max(first, loop.time() + self._bounds.timeout_seconds * CALL_SHARE_MIN)
-        pause, repeated = REPEAT_PAUSE_SECONDS, False
+        pause, repeated, failed = REPEAT_PAUSE_SECONDS, False, None
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -250,10 +250,11 @@ class Writer:
                     # A slot that has moved is not followed: the server's name is one of the arguments.
                     return await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
             except TimeoutError:
-                raise RedisUnavailable(
+                raise failed or RedisUnavailable(
                     "Redis did not answer in time; whether this was counted is not known"
                 ) from None
-            except RedisUnavailable:
+            except RedisUnavailable as unavailable:
+                failed = unavailable
                 if loop.time() + pause >= deadline:
                     raise
             await asyncio.sleep(pause)

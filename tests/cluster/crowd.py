@@ -122,18 +122,22 @@ class Crowd:
         event = self._next(name)
         while not await self.try_once(event):
             await asyncio.sleep(PAUSE_SECONDS)
-        self.model.apply(event)
-        self.accepted += 1
+        self._count(event)
 
     def last(self, name: str) -> Event:
         """What this viewer sent last."""
         return self._sent[name]
 
+    def take(self, name: str) -> Event:
+        """The viewer's next event, to be sent by whoever takes it; it counts as acknowledged."""
+        event = self._next(name)
+        self._count(event)
+        return event
+
     def take_nameless(self, name: str) -> Event:
-        """The viewer's next event, without anything that would tell that it comes again; it counts as acknowledged."""
+        """The same without anything that would tell that it comes again."""
         event = self._next(name)._replace(session="", seq=None)
-        self.model.apply(event)
-        self.accepted += 1
+        self._count(event)
         return event
 
     async def try_once(self, event: Event) -> bool:
@@ -190,15 +194,23 @@ class Crowd:
         while not stop.is_set():
             await self.send(name)
 
+    def _count(self, event: Event) -> None:
+        self.model.apply(event)
+        self.accepted += 1
+
     def _next(self, name: str) -> Event:
         before = self._sent.get(name)
-        seq = (before.seq or 0) + 1 if before else 1
-        time_us = now_us()
-        slug = f"movie {len(name) + ord(name[-1]) % MOVIES}"
-        at_ms = seq * STEP_MS % 40_000_000
-        event = Event(name, slug, "heartbeat", at_ms, time_us, time_us, session="s", seq=seq)
-        self._sent[name] = event
+        self._sent[name] = event = self.event(name, (before.seq or 0) + 1 if before else 1)
         return event
+
+    @staticmethod
+    def event(name: str, seq: int) -> Event:
+        """The n-th heartbeat of a viewer."""
+        time_us = now_us()
+        slug = f"movie {ord(name[-1]) % MOVIES}"
+        return Event(
+            name, slug, "heartbeat", seq * STEP_MS % 40_000_000, time_us, time_us, session="s", seq=seq
+        )
 
     async def _is_flushed(self) -> bool:
         return (await read_backlog(self.redis, PARTITIONS)).events == 0

@@ -32,22 +32,25 @@ CONFIG = {
     "appendonly": "yes",
     "appendfsync": "always",
     "save": "",
+    "repl-diskless-sync-delay": "0",
+}
+CLUSTER_CONFIG = {
     "cluster-enabled": "yes",
     "cluster-node-timeout": str(NODE_TIMEOUT_MS),
     "cluster-require-full-coverage": "no",
     "cluster-allow-replica-migration": "no",
     # A replica that a test has frozen for long takes over all the same.
     "cluster-replica-validity-factor": "0",
-    "repl-diskless-sync-delay": "0",
 }
 
 
 class Node:
     """One Valkey; the same data comes back when it is started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clustered: bool = True) -> None:
         folder.mkdir()
         self._folder = folder
+        self._clustered = clustered
         self.port, self.bus_port = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.client = Redis(port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5)
@@ -55,13 +58,9 @@ class Node:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        options = {
-            **CONFIG,
-            "port": self.port,
-            "cluster-port": self.bus_port,
-            "dir": self._folder,
-            "logfile": self._folder / "log",
-        }
+        options = {**CONFIG, "port": self.port, "dir": self._folder, "logfile": self._folder / "log"}
+        if self._clustered:
+            options |= {**CLUSTER_CONFIG, "cluster-port": self.bus_port}
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
         tie = [str(os.getpid()), str(int(signal.SIGKILL)), "-1", "-1", str(self._folder)]
         self._popen = subprocess.Popen(
@@ -80,6 +79,12 @@ class Node:
     def thaw(self) -> None:
         assert self._popen
         self._popen.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        await self.client.aclose()
+        if self._popen:
+            self.thaw()
+            self.kill()
 
     @property
     def lives(self) -> bool:
@@ -186,9 +191,7 @@ class Nodes:
 
     async def end(self) -> None:
         for node in self.all:
-            await node.client.aclose()
-            node.thaw()
-            node.kill()
+            await node.end()
 
     def _by_id(self, node_id: bytes) -> Node:
         (node,) = (node for node in self.all if node.id == node_id.decode())
