@@ -129,12 +129,17 @@ async def test_a_call_that_was_applied_is_answered_by_the_new_master(crowd: Crow
     async def has_applied() -> bool:
         return await master.appended(0) == 2
 
+    async def repeats() -> bool:
+        """It has no replica yet, so whoever calls it waits."""
+        return (await replica.client.info("clients"))["blocked_clients"] == 1
+
     replica.freeze()
     waiting = asyncio.create_task(crowd.writer.apply([crowd.take_nameless(name)]))
     await until(has_applied, "the master has applied it")
     master.freeze()
     replica.thaw()
     await takes_over(replica)
+    await until(repeats, "the call is made again at the new master")
     master.thaw()
     assert (await waiting).duplicates == 0
     await crowd.check()
