@@ -18,11 +18,16 @@ from tests.integration.waiting import until
 from tests.opening import open_partitions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from tests.cluster.nodes import Nodes
 
 SHORT_SECONDS = 0.5
+
+
+async def _nobody(_partition: int, names: Collection[str]) -> None:
+    raise AssertionError(f"nobody has left, and {names} are to be brought in")
 
 
 async def test_what_a_replica_does_not_have_is_not_acknowledged(crowd: Crowd, nodes: Nodes) -> None:
@@ -74,7 +79,7 @@ async def test_one_redis_with_a_replica(tmp_path: Path) -> None:
             await until(node.answers, "it answers")
         await verify(redis, 1)
         await open_partitions(redis, 0)
-        writer = Writer(redis, 1, CONSTANTS, Bounds(10, 1000, SHORT_SECONDS, 1))
+        writer = Writer(redis, 1, CONSTANTS, Bounds(10, 1000, SHORT_SECONDS, 1), _nobody)
         assert await missing_replicas(redis, 0) == []
         (sentence,) = await missing_replicas(redis, 1)
         assert "has 0 connected replicas" in sentence
