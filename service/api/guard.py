@@ -18,10 +18,9 @@ from service.counters.rates import share
 from service.errors import Forbidden, SettingsError, Unauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiohttp import web
-    from redis.asyncio import Redis
 
     from service.access.keyring import Key, Keyring
     from service.api.problems import Handler
@@ -79,6 +78,10 @@ class Guard:
             raise Forbidden(
                 scope, f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
             )
+        if self._buckets:
+            self._draw(request, scope, key)
+
+    def _draw(self, request: web.Request, scope: Scope, key: Key) -> None:
         unit = "events" if scope is Scope.INGEST else "requests"
         if bucket := self._buckets.get(_bucket_name(unit, key)):
             bucket.check()
@@ -88,24 +91,21 @@ class Guard:
 
     async def kept(self, app: web.Application) -> AsyncIterator[None]:
         """For as long as the application runs, keys are as they are in their file, and their buckets are shared."""
+
+        async def keys() -> None:
+            await asyncio.to_thread(self._reload)
+
+        async def buckets() -> None:
+            await share(app[REDIS], self._buckets)
+
         tasks = [
-            asyncio.create_task(self._keep_keys(), name="keys"),
-            asyncio.create_task(self._keep_buckets(app[REDIS]), name="buckets"),
+            asyncio.create_task(_repeat(keys, RELOAD_SECONDS), name="keys"),
+            asyncio.create_task(_repeat(buckets, SHARE_SECONDS), name="buckets"),
         ]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _keep_keys(self) -> None:
-        while True:
-            await asyncio.sleep(RELOAD_SECONDS)
-            await asyncio.to_thread(self._reload)
-
-    async def _keep_buckets(self, redis: Redis) -> None:
-        while True:
-            await asyncio.sleep(SHARE_SECONDS)
-            await share(redis, self._buckets)
 
     def _reload(self) -> None:
         """A file that cannot be read, or was left half edited, changes nothing; that is said once a change."""
@@ -134,6 +134,16 @@ class Guard:
             for name, (unit, rate) in limits.items()
         }
         self._keyring = keyring
+
+
+async def _repeat(step: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Until cancelled, whatever a step fails with: a key must be revocable as long as playhead runs."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await step()
+        except Exception:
+            _log.exception("guard_failed")
 
 
 def _bucket_name(unit: str, key: Key) -> str:
