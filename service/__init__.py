@@ -4,10 +4,11 @@
 2. `service.events` turns bytes into events and rejections, without any I/O; `service.events.xapi` is another dialect.
    Every bound on what may come in is in `service.limits`.
 3. `service.counters.writer` collects the events of all requests that wait at the same moment into runs, one a
-   partition (`service.counters.partitions`, `service.counters.keys`), packed by `service.counters.packing`.
+   partition (`service.counters.partitions`, `service.counters.keys`), packed by `service.counters.packing`. Those for
+   one server share a call (`service.counters.lanes`); `service.counters.cluster` is the client of a Redis Cluster.
 4. `lua/` applies a run to all of its counters and appends it to the partition's stream, in one atomic step.
    `service.rules.model` is the specification of what it does, in plain Python.
-5. The request is answered when that step is on disk.
+5. The request is answered when that step is on disk, and on `PLAYHEAD_REPLICAS_MIN` replicas.
 6. `workers.flusher` reads the streams and commits rows, snapshots and checkpoints to Postgres through
    `service.db.ledger`, in one transaction; then it trims the streams.
 7. `service.counters.reader` answers reads from Redis; users who left it (`workers.eviction`) are read from Postgres,
