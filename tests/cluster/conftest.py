@@ -1,4 +1,4 @@
-"""A cluster for each module of tests, and the pieces of playhead on it."""
+"""A cluster for all tests of this folder, and the pieces of playhead on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
     nodes = Nodes(tmp_path_factory.mktemp("cluster"))
     try:
