@@ -32,11 +32,11 @@ local function resume(keys, args)
   end
   local events, erased = 0, tonumber(args[5])
   for _, fields in ipairs(waiting) do
-    local outcomes = field_of(fields, 'outcomes')
+    local outcomes = field_of(fields, 'outcomes') or ''  -- of a stranger's entry
     events = events + count_counted(outcomes)
     if outcomes == 'E' then erased = erased + 1 end
     local total = string.format('%.0f', appended + events)
-    local id = redis.call('XADD', stream_key, '*', 'run', field_of(fields, 'run'), 'outcomes', outcomes, 'appended', total)
+    local id = redis.call('XADD', stream_key, '*', 'run', field_of(fields, 'run') or '', 'outcomes', outcomes, 'appended', total)
     redis.call('HSET', log_key, 'last', id)
   end
   redis.call('HSET', log_key, 'appended', string.format('%.0f', appended + events), 'erased', erased,

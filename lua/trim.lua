@@ -12,7 +12,8 @@ local function trim(keys, args)
   if first then
     -- `appended` of an entry counts its own events too: those still wait.
     local fields = first[2]
-    local appended, waiting = tonumber(field_of(fields, 'appended') or persisted), count_counted(field_of(fields, 'outcomes') or '')
+    local appended = tonumber(field_of(fields, 'appended') or '') or 0  -- a stranger's entry has none
+    local waiting = count_counted(field_of(fields, 'outcomes') or '')
     persisted = string.format('%.0f', appended - waiting)
   end
   redis.call('HSET', log_key, 'persisted', persisted)

@@ -52,6 +52,16 @@ FLUSH_FAILURES = Counter(
     "playhead_flush_failures", "Flushes that failed and were tried again.", registry=REGISTRY
 )
 SNAPSHOTS = Counter("playhead_snapshots", "Pairs whose snapshot was committed.", registry=REGISTRY)
+SNAPSHOTS_REFUSED = Counter(
+    "playhead_snapshots_refused", "Snapshots that Postgres refused, tried again later.", registry=REGISTRY
+)
+PARKED = Counter("playhead_entries_parked", "Entries that could not be stored, ever.", registry=REGISTRY)
+PARKED_NOW = Gauge(
+    "playhead_parked_entries",
+    "Entries that could not be stored and wait for `playhead parked retry`.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 PARTITIONS_HELD = Gauge(
     "playhead_partitions_held",
     "Partitions that the flushers of this playhead hold.",

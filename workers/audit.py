@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from service.db.records import START
 from service.errors import Unavailable
 from service.rules.model import Model
+from service.stored.parked import raw_events
 from workers.comparison import Verdict, compare, standing_of_live, standing_of_snapshots
 from workers.live import read_live
 
@@ -72,7 +73,7 @@ class Audit:
         events = 0
         if live.upto > since:
             await self.wait_flushed(partition, live.upto)
-            for _, event in await self._history.events(partition, live.names, since, live.upto):
+            for _, event in await raw_events(self._history, partition, live.names, since, live.upto):
                 model.apply(event)
                 events += 1
         here = [name for name in live.names if name in live.users or not live.has_evicted]

@@ -37,13 +37,29 @@ class Entry(NamedTuple):
         return outcomes.counted(self.outcomes)
 
     @property
+    def is_erasure(self) -> bool:
+        return self.outcomes == outcomes.ERASURE
+
+    @property
     def erased(self) -> str | None:
         """Whom the entry erased, if it is no run of events."""
-        return next(iter(packing.read_names(self.run).users)) if self.outcomes == outcomes.ERASURE else None
+        if not self.is_erasure:
+            return None
+        try:
+            return next(iter(packing.read_names(self.run).users), None)
+        except Exception:  # whatever a stranger wrote into the stream
+            return None
 
     @classmethod
     def read(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
-        return cls(EntryId.parse(entry_id), fields[b"run"], fields[b"outcomes"], int(fields[b"appended"]))
+        """Of what a stranger wrote, what there is of it; an `appended` that is none never fits to the one before."""
+        appended = fields.get(b"appended", b"")
+        return cls(
+            EntryId.parse(entry_id),
+            fields.get(b"run", b""),
+            fields.get(b"outcomes", b""),
+            int(appended) if appended.isdigit() else -1,
+        )
 
 
 async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -> dict[int, list[Entry]]:
@@ -72,6 +88,14 @@ def events_of(entry: Entry) -> list[tuple[int, Event, bytes]]:
         for ordinal, (event, outcome) in enumerate(said)
         if outcome not in outcomes.UNCOUNTED
     ]
+
+
+def readable_events(entry: Entry) -> list[tuple[int, Event, bytes]]:
+    """The same; none of an entry that a stranger wrote."""
+    try:
+        return events_of(entry)
+    except Exception:  # whatever it is
+        return []
 
 
 def rows_of(partition: int, entry: Entry, changed: Changed) -> list[Row]:

@@ -19,17 +19,21 @@ import structlog
 from service import metrics
 from service.counters import keys
 from service.counters.servers import home_of
+from service.db.failures import blames_the_data
 from service.errors import FlushConflict
-from workers.entries import read_entries, trim
+from service.stored.parked import parked_changes
+from workers.entries import add_changed, read_entries, trim
 from workers.eviction import forget
+from workers.parking import first_line, follow, redacting, store_each, store_snapshot
 from workers.progress import (
     Found,
     Progress,
     WentBack,
+    erasures_in,
     flush_of,
     gather,
     ready_snapshots,
-    refuse_gaps,
+    without_gaps,
 )
 from workers.snapshots import Snapshot, take_snapshot
 
@@ -115,7 +119,7 @@ class Flusher:
 
     def _is_behind(self) -> bool:
         return self._progress.keys() != self._leases.held.keys() or any(
-            mine.changed or mine.snapshot for mine in self._progress.values()
+            mine.snapshot or (mine.changed and not mine.refused_until) for mine in self._progress.values()
         )
 
     def _forget(self, partitions: Collection[int]) -> None:
@@ -158,6 +162,7 @@ class Flusher:
             checkpoint = (await self._ledger.checkpoints([partition]))[partition]
         await trim(self._redis, {partition: checkpoint.entry})
         changed = await self._ledger.changed_since_snapshot(partition)
+        add_changed(changed, await parked_changes(self._ledger.parking, partition, checkpoint.snapshot))
         is_snapshotted = checkpoint.snapshot >= checkpoint.entry
         return Progress(
             checkpoint.epoch,
@@ -174,27 +179,23 @@ class Flusher:
         self._refuse_moved(progress)
         await self._take_snapshots(progress, started)
         cursors = {partition: mine.cursor for partition, mine in progress.items()}
-        found = await read_entries(self._redis, cursors, self._entries_count)
-        refuse_gaps(progress, found)
-        rows, changed = gather(found)
+        read = await read_entries(self._redis, cursors, self._entries_count)
+        found = without_gaps(progress, read)
         ready = ready_snapshots(progress, found)
         if not found and not ready:
             return await self._look_around(progress, started)
-        flush = flush_of(progress, found, rows, ready)
-        await self._ledger.commit(flush)
+        rows = await self._store(progress, found, ready, started)
         await trim(self._redis, {partition: entries[-1].id for partition, entries in found.items()})
         await forget(
             self._redis,
-            flush.erasures,
+            erasures_in(found),
             {partition: entries[-1].appended for partition, entries in found.items()},
         )
-        for partition, entries in found.items():
-            progress[partition].follow(entries, changed[partition])
         self._done(progress, ready, started)
-        metrics.FLUSHED.inc(len(rows))
+        metrics.FLUSHED.inc(rows)
         metrics.SNAPSHOTS.inc(sum(len(snapshot.states.pairs) for snapshot in ready))
         metrics.FLUSH_SECONDS.observe(time.monotonic() - started)
-        return self._adapt(found, len(rows))
+        return self._adapt(found, rows)
 
     def _refuse_moved(self, progress: dict[int, Progress]) -> None:
         """A partition is open at one server only; another one that has it now may lack what was flushed."""
@@ -204,6 +205,27 @@ class Flusher:
 
     def _home(self, partition: int) -> str:
         return home_of(self._redis, keys.log(partition))
+
+    async def _store(
+        self, progress: dict[int, Progress], found: Found, ready: list[Snapshot], now: float
+    ) -> int:
+        """Commit all at once; where Postgres refuses it for what is in it, piece by piece. Gives how many rows."""
+        batch = gather(found)
+        try:
+            await self._ledger.commit(await redacting(self._ledger, flush_of(progress, batch, ready)))
+        except Exception as refused:
+            if not blames_the_data(refused):
+                raise
+            _log.warning("flush_refused", error=first_line(refused))
+        else:
+            follow(progress, batch)
+            return len(batch.rows)
+        rows = 0
+        for partition, entries in found.items():
+            rows += await store_each(self._ledger, partition, progress[partition], entries)
+        for snapshot in ready:
+            await store_snapshot(self._ledger, progress[snapshot.partition], snapshot, now)
+        return rows
 
     async def _look_around(self, progress: dict[int, Progress], now: float) -> bool:
         """What was lost in Redis is not found in the streams: the counts tell of it."""
@@ -222,12 +244,13 @@ class Flusher:
         """Of each partition that has one due and none under way. What changes from here on is for the next one."""
         for partition, mine in progress.items():
             is_due = now >= mine.snapshot_due or not self._snapshot_interval_seconds
-            if mine.snapshot is None and mine.changed and is_due:
+            if mine.snapshot is None and mine.changed and is_due and now >= mine.refused_until:
                 mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
                 if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})
                 mine.snapshot_upto = None if mine.changed else mine.cursor
                 mine.snapshot_appended = mine.appended
+                mine.refused_until = 0.0
 
     def _done(self, progress: dict[int, Progress], ready: list[Snapshot], now: float) -> None:
         for snapshot in ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,6 +40,9 @@ _log = structlog.get_logger()
 REDIS_TIMEOUT_SECONDS = 30.0
 """A large read takes longer than a request may."""
 
+COUNT_SECONDS = 5.0
+"""How old the count of parked entries in the metrics may be."""
+
 
 async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: str) -> None:
     """Flush until `stop` is set; then once more, until nothing is left that can be flushed."""
@@ -68,6 +72,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
                 _flush_and_leave(flusher, leases, stop, configured),
                 drive("days", days.step, stop, PAUSE_SECONDS),
                 drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
+                drive("parked", partial(_count_parked, ledger), stop, COUNT_SECONDS),
             )
         finally:  # it may wait for rows that nobody brings any more, and only reads
             auditing.cancel()
@@ -100,6 +105,11 @@ async def _audit(
     audit = Audit(redis, history, ledger, constants_of(configured), keeps_all=not configured.events_keep_days)
     step = RandomAudit(audit, history).step
     await drive("audit", step, stop, 60 / configured.audit_users_per_minute)
+
+
+async def _count_parked(ledger: Ledger) -> bool:
+    metrics.PARKED_NOW.set(await ledger.parking.count())
+    return False
 
 
 async def _leave(leases: Leases) -> None:

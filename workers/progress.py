@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from service.db.parking import ParkedEntry
 from service.db.records import CheckpointMove, EntryId, Erasure, Flush, Snapshots
 from workers.entries import Changed, Entry, Row, add_changed, rows_of
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Found = dict[int, list[Entry]]
 """The entries that were read of each partition."""
+
+DETAIL_CHARS_MAX = 1000
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Progress:
     """The server at which the partition was found level."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
+    refused_until: float = 0.0
+    """Until when no snapshot is tried: the last one was refused for good, as far as could be told."""
     snapshot_upto: EntryId | None = None
     """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
     snapshot_appended: int = 0
@@ -54,27 +59,60 @@ class WentBack(Exception):
         self.partitions = partitions
 
 
-def refuse_gaps(progress: Mapping[int, Progress], found: Found) -> None:
-    """Each entry goes on where the one before it ended; the first one where Postgres does. Raises WentBack."""
-    gaps = set()
-    for partition, entries in found.items():
-        appended = progress[partition].appended
-        for entry in entries:
-            if entry.appended - entry.counted != appended:
-                gaps.add(partition)
-            appended = entry.appended
-    if gaps:
+def without_gaps(progress: Mapping[int, Progress], found: Found) -> Found:
+    """Each entry goes on where the one before it ended; the first one where Postgres does. Raises WentBack if not.
+
+    What comes after a gap is left for later: then the gap is in front, where recovery looks for it.
+    """
+    whole = {
+        partition: _up_to_gap(entries, progress[partition].appended) for partition, entries in found.items()
+    }
+    if gaps := {partition for partition, entries in whole.items() if not entries}:
         raise WentBack(gaps)
+    return whole
 
 
-def gather(found: Found) -> tuple[list[Row], dict[int, Changed]]:
-    """All rows of all entries, and what changed in each partition."""
-    rows: list[Row] = []
-    changed: dict[int, Changed] = {partition: {} for partition in found}
+def _up_to_gap(entries: list[Entry], appended: int) -> list[Entry]:
+    for place, entry in enumerate(entries):
+        if entry.appended - entry.counted != appended:
+            return entries[:place]
+        appended = entry.appended
+    return entries
+
+
+class Batch(NamedTuple):
+    """What entries become: rows, and what changed in each partition; those that can't be read are `parked`."""
+
+    found: Found
+    rows: list[Row]
+    changed: dict[int, Changed]
+    parked: list[ParkedEntry]
+
+
+def gather(found: Found) -> Batch:
+    batch = Batch(found, [], {partition: {} for partition in found}, [])
     for partition, entries in found.items():
         for entry in entries:
-            rows += rows_of(partition, entry, changed[partition])
-    return rows, changed
+            try:
+                _refuse_nobody(entry)
+                batch.rows.extend(rows_of(partition, entry, batch.changed[partition]))
+            except Exception as unreadable:  # whatever a stranger wrote into the stream
+                detail = f"{type(unreadable).__name__}: {unreadable}"
+                batch.parked.append(parked_entry(partition, entry, "unreadable", detail))
+    return batch
+
+
+def _refuse_nobody(entry: Entry) -> None:
+    if entry.is_erasure and entry.erased is None:
+        raise ValueError("an erasure that names nobody")
+
+
+def parked_entry(partition: int, entry: Entry, reason: str, detail: str) -> ParkedEntry:
+    """The detail quotes what was refused, and must not be refused for the same reason."""
+    plain = detail.replace("\0", "").encode(errors="replace").decode()[:DETAIL_CHARS_MAX]
+    return ParkedEntry(
+        partition, entry.id, entry.run, entry.outcomes, entry.appended, entry.counted, reason, plain
+    )
 
 
 def ready_snapshots(progress: Mapping[int, Progress], found: Found) -> list[Snapshot]:
@@ -87,8 +125,9 @@ def ready_snapshots(progress: Mapping[int, Progress], found: Found) -> list[Snap
     ]
 
 
-def flush_of(progress: Mapping[int, Progress], found: Found, rows: list[Row], ready: list[Snapshot]) -> Flush:
+def flush_of(progress: Mapping[int, Progress], batch: Batch, ready: list[Snapshot]) -> Flush:
     """What one transaction is to commit."""
+    found = batch.found
     moves = [
         CheckpointMove(
             partition,
@@ -101,10 +140,12 @@ def flush_of(progress: Mapping[int, Progress], found: Found, rows: list[Row], re
     ]
     touched = {*found, *(snapshot.partition for snapshot in ready)}
     epochs = {partition: progress[partition].epoch for partition in touched}
-    return Flush(moves, rows, _joined(ready, progress), _erasures(found), epochs)
+    return Flush(
+        moves, batch.rows, _joined(ready, progress), erasures_in(found), epochs=epochs, parked=batch.parked
+    )
 
 
-def _erasures(found: Found) -> list[Erasure]:
+def erasures_in(found: Found) -> list[Erasure]:
     return [
         Erasure(partition, entry.id, name)
         for partition, entries in found.items()

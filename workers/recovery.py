@@ -28,7 +28,8 @@ from service.counters.records import MovieRecord
 from service.counters.servers import ONLY_HOME, home_of, server_of
 from service.db.records import START, Checkpoint, EntryId
 from service.stored.images import images_of, snapshots_of
-from workers.entries import Entry, events_of, read_entries
+from service.stored.parked import parked_changes, raw_events
+from workers.entries import Entry, read_entries, readable_events
 from workers.eviction import find_idle
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ class Recovery:
         token = await self._close(partition)
         stand = (await self.stands([partition]))[partition]
         waiting = await self._waiting(partition)
-        known = waiting[0].appended - waiting[0].counted if waiting else stand.appended or 0
+        is_told = bool(waiting) and waiting[0].appended >= 0  # a stranger's entry tells nothing
+        known = waiting[0].appended - waiting[0].counted if is_told else stand.appended or 0
         lost = checkpoint.appended - known
         if lost > 0:
             _log.warning("redis_went_back", partition=partition, lost_events=lost, of=checkpoint.appended)
@@ -168,7 +170,8 @@ class Recovery:
     async def _users_to_rebuild(self, task: _Task, lost: int, stand: Stand) -> list[str]:
         """All whose state is not what Postgres' snapshots say, or may not be so in Redis."""
         names = {user for user, _ in await self._ledger.changed_since_snapshot(task.partition)}
-        names |= {event.user for entry in task.waiting for _, event, _ in events_of(entry)}
+        names |= {event.user for entry in task.waiting for _, event, _ in readable_events(entry)}
+        names |= {user for user, _ in await parked_changes(self._ledger.parking, task.partition)}
         names |= task.erased
         if not stand.is_empty:
             names |= await self._history.users_of_last_events(task.partition, lost)
@@ -285,7 +288,7 @@ class Recovery:
         model, versions = await snapshots_of(self._history, self._constants, names)
         # Every pair's snapshot is true at least up to the snapshot checkpoint, and what has none began after it.
         applied = 0
-        for entry, event in await self._history.events(partition, names, after, upto):
+        for entry, event in await raw_events(self._history, partition, names, after, upto):
             if entry > versions.get((event.user, event.slug), START):
                 model.apply(event)
                 applied += 1
@@ -318,7 +321,7 @@ def _apply_waiting(built: Model, waiting: list[Entry], names: set[str]) -> int:
         if entry.erased in names:
             built.pairs = {name: pair for name, pair in built.pairs.items() if name[0] != entry.erased}
             built.users.pop(entry.erased, None)
-        for _, event, _ in events_of(entry):
+        for _, event, _ in readable_events(entry):
             if event.user in names:
                 built.apply(event)
                 events += 1

@@ -54,6 +54,14 @@ async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snaps
     return Snapshot(partition, version, _states(partition, names, version, reply[1:]))
 
 
+def changed_in(snapshot: Snapshot) -> Changed:
+    """The pairs in a snapshot, and of each the sessions: what `take_snapshot` took them from."""
+    changed: Changed = {(pair.user_id, pair.slug): set() for pair in snapshot.states.pairs}
+    for one in snapshot.states.sessions:
+        changed.setdefault((one.user_id, one.slug), set()).add(one.session)
+    return changed
+
+
 def _states(
     partition: int, names: packing.Names, version: EntryId, found: list[list[bytes | None]]
 ) -> Snapshots:

@@ -23,7 +23,9 @@ import uvloop
 from service import settings
 from service.counters import keys
 from service.counters.records import MovieRecord
+from service.db.records import START
 from service.rules.model import Model, User
+from service.stored.parked import parked_changes, raw_events
 from workers.audit import POLL_SECONDS, Audit
 from workers.comparison import Drift, Verdict
 from workers.live import read_live, read_shares
@@ -115,9 +117,12 @@ class Verification:
     async def _models(self, partition: int, upto: EntryId) -> AsyncGenerator[Model, None]:
         """All users of the partition, some at a time, as their raw events up to there give them."""
         model, user = Model(self._constants), ""
+        parked = sorted({name for name, _ in await parked_changes(self._history.parking, partition)})
         async with aclosing(self._history.replay(partition, upto)) as replayed:
             async for events in replayed:
                 for event in events:
+                    if event.user in parked:
+                        continue
                     if event.user != user:
                         user = event.user
                         if len(model.users) >= USERS_AT_ONCE:
@@ -126,7 +131,13 @@ class Verification:
                     model.apply(event)
         if model.users:
             yield model
-        bare = await self._history.users_without_events(partition, upto)
+        for start in range(0, len(parked), USERS_AT_ONCE):
+            model, names = Model(self._constants), parked[start : start + USERS_AT_ONCE]
+            for _, event in await raw_events(self._history, partition, names, START, upto):
+                model.apply(event)
+            yield model
+        known = await self._history.users_without_events(partition, upto)
+        bare = [name for name in known if name not in parked]
         for start in range(0, len(bare), USERS_AT_ONCE):
             model = Model(self._constants)
             model.users.update((name, User()) for name in bare[start : start + USERS_AT_ONCE])

@@ -22,4 +22,4 @@ def split(outcomes: bytes) -> list[bytes]:
 def counted(outcomes: bytes) -> int:
     """How many events of an entry counted; an erasure is one."""
     said = split(outcomes)
-    return len(said) - said.count(DUPLICATE) - said.count(ABSENT)
+    return len(said) - said.count(DUPLICATE) - said.count(ABSENT) - said.count(b"")

@@ -41,6 +41,26 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
+_DATA_CLASSES: Final = frozenset(
+    {
+        "22",  # a value that does not fit
+        "23",  # a constraint
+        "54",  # too large for an index, too many columns
+    }
+)
+
+
+def blames_the_data(error: BaseException) -> bool:
+    """Whether it is about what was to be written, and other data may well be written now.
+
+    What is about the database (a table that is gone, a right that is missing) passes only when somebody does something
+    about it, but then for all data.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _DATA_CLASSES
+    return isinstance(error, ValueError | OverflowError)  # of asyncpg, and of dates beyond the year 9999
+
+
 @contextmanager
 def reaching() -> Iterator[None]:
     """Raises CannotStart, in one sentence, for what opening a connection fails with."""

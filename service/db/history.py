@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from service.db.connections import open_pool
 from service.db.digests import digest
+from service.db.parking import Parking
 from service.db.queries import query
 from service.db.records import EntryId
 from service.events.event import Event
@@ -68,6 +69,7 @@ class History:
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        self.parking = Parking(pool)
 
     @classmethod
     async def connect(cls, database_url: str, *, is_lazy: bool = False) -> Self:

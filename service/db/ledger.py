@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import fields
-from datetime import date, timedelta
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from service.db import days
 from service.db.connections import open_pool
 from service.db.leasing import Leasing
+from service.db.parking import Parking, park, redact
 from service.db.queries import query
 from service.db.records import (
-    EVENT_COLUMNS,
     Checkpoint,
     EntryId,
     MovieShareSnapshot,
@@ -22,10 +21,12 @@ from service.db.records import (
     SessionSnapshot,
     UserSnapshot,
 )
+from service.db.rows import add_rows
 from service.errors import FlushConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date
 
     import asyncpg
 
@@ -38,10 +39,6 @@ _UPSERT_ROWS_MAX: Final = 1000
 _CLOSE_SECONDS: Final = 5
 """How long a connection may take to say goodbye before it is cut."""
 
-_RECEIVED_AT: Final = EVENT_COLUMNS.index("received_at")
-_DAY_US: Final = 86_400_000_000
-_EPOCH: Final = date(1970, 1, 1)
-
 
 class Ledger:
     """Reconnects by itself; a call during which the connection is lost raises (see `service.db.failures`).
@@ -52,6 +49,7 @@ class Ledger:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
         self.leasing = Leasing(pool)
+        self.parking = Parking(pool)
 
     @classmethod
     async def connect(
@@ -77,7 +75,10 @@ class Ledger:
             await connection.execute(query("promise_durability"))
             await _move_checkpoints(connection, flush)
             if flush.rows:
-                await _add_rows(connection, flush.rows)
+                await add_rows(connection, flush.rows)
+            await redact(connection, flush.redacted)
+            if flush.parked:
+                await park(connection, flush.parked)
             if flush.snapshots:
                 await _write_snapshots(connection, flush.snapshots)
             for erasure in flush.erasures:
@@ -171,12 +172,6 @@ def _refuse_conflicts(
             conflicts[partition] = f"partition {partition} is in epoch {record['epoch']}, not in {epoch}"
     if conflicts:
         raise FlushConflict("; ".join(conflicts.values()), frozenset(conflicts))
-
-
-async def _add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    numbers = {row[_RECEIVED_AT] // _DAY_US for row in rows}
-    await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in numbers])
-    await connection.copy_records_to_table("events", records=rows, columns=EVENT_COLUMNS)
 
 
 async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:

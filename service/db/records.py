@@ -10,6 +10,8 @@ from service.db.digests import digest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from service.db.parking import ParkedEntry
+
 
 class EntryId(NamedTuple):
     """A stream id; ids compare as their entries follow each other."""
@@ -176,6 +178,10 @@ class Flush:
     snapshots: Snapshots | None = None
     erasures: Sequence[Erasure] = ()
     epochs: Mapping[int, int] = field(default_factory=dict)
+    parked: Sequence[ParkedEntry] = ()
+    """Entries among those that have no rows, since they can't be stored."""
+    redacted: Sequence[tuple[ParkedEntry, ParkedEntry | None]] = ()
+    """Parked entries that held an erased user's events, each with what stays of it."""
 
 
 class Checkpoint(NamedTuple):

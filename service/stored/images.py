@@ -8,6 +8,7 @@ from service.counters import images
 from service.counters.images import UserImage
 from service.counters.records import PairRecord, SessionRecord
 from service.rules.model import Model, User
+from service.stored.parked import parked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -48,6 +49,8 @@ async def images_of(
     since_us = now_us - model.constants.idempotency_window_us
     remembered = [name for name in found if name not in forgotten]
     for user, identity, received_us in await history.ids(remembered, since_us):
+        found[user].ids[identity] = received_us
+    for user, identity, received_us in await parked_ids(history, remembered, since_us):
         found[user].ids[identity] = received_us
     for name, image in found.items():
         image.ids |= model.users.get(name, User()).ids
