@@ -10,7 +10,8 @@
    `service.rules.model` is the specification of what it does, in plain Python.
 5. The request is answered when that step is on disk, and on `PLAYHEAD_REPLICAS_MIN` replicas.
 6. `workers.flusher` reads the streams and commits rows, snapshots and checkpoints to Postgres through
-   `service.db.ledger`, in one transaction; then it trims the streams.
+   `service.db.ledger`, in one transaction; then it trims the streams. `workers.leases` says which partitions are its,
+   `workers.parking` puts aside what cannot be stored.
 7. `service.counters.reader` answers reads from Redis; users who left it (`workers.eviction`) are read from Postgres,
    and brought back before their next event, by `service.stored`.
 8. `workers.recovery` brings a Redis that lost events level with Postgres before it takes new ones; `workers.audit`
