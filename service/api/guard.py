@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -98,14 +99,11 @@ class Guard:
         async def buckets() -> None:
             await share(app[REDIS], self._buckets)
 
-        tasks = [
-            asyncio.create_task(_repeat(keys, RELOAD_SECONDS), name="keys"),
-            asyncio.create_task(_repeat(buckets, SHARE_SECONDS), name="buckets"),
-        ]
+        stop = asyncio.Event()
+        repeating = asyncio.gather(_repeat(keys, RELOAD_SECONDS, stop), _repeat(buckets, SHARE_SECONDS, stop))
         yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        stop.set()
+        await repeating
 
     def _reload(self) -> None:
         """A file that cannot be read, or was left half edited, changes nothing; that is said once a change."""
@@ -136,10 +134,14 @@ class Guard:
         self._keyring = keyring
 
 
-async def _repeat(step: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Until cancelled, whatever a step fails with: a key must be revocable as long as playhead runs."""
-    while True:
-        await asyncio.sleep(seconds)
+async def _repeat(step: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:
+    """Until told to stop, whatever a step fails with: a key must be revocable as long as playhead runs.
+
+    It is not cancelled: the Redis client may take that for an end of its own wait, and it would go on for ever.
+    """
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
         try:
             await step()
         except Exception:
