@@ -13,4 +13,4 @@ local function put_movies(keys, args)
   return 1
 end
 
-register('put_movies', put_movies)
+register('put_movies', put_movies, 'allow-oom')

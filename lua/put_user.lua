@@ -16,4 +16,4 @@ local function put_user(keys, args)
   return 1
 end
 
-register('put_user', put_user)
+register('put_user', put_user, 'allow-oom')

@@ -28,11 +28,11 @@ _log = structlog.get_logger()
 KEYS_AT_ONCE = 1000
 """What one call looks at: it holds Redis up for about a millisecond."""
 
-PAUSE_SECONDS = 0.5
-"""Between two stretches while nobody is in a hurry."""
+PAUSE_SECONDS = 0.05
+"""Between two stretches of a partition while memory is scarce: users who leave make those who return begin again."""
 
-ROUND_SECONDS = 30.0
-"""How long to rest after all keys were looked at, while memory is not scarce."""
+STRETCH_SECONDS, ROUND_SECONDS = 0.5, 30.0
+"""The same while it is not, and how long to rest after all keys: about a hundredth of Redis' time."""
 
 SCARCE_SHARE, FULL_SHARE = 0.75, 0.95
 """From this share of `maxmemory` on, users leave sooner; at the second, after IDLE_SECONDS_MIN."""
@@ -74,17 +74,14 @@ class Eviction:
         self._rounds: dict[int, Round] = {}
 
     async def step(self) -> bool:
-        """Look at a stretch of each partition whose turn it is. Gives whether more is to be looked at soon."""
+        """Look at a stretch of the keys of each partition whose turn it is."""
         now = time.monotonic()
         held = self._snapshotted()
         self._rounds = {partition: self._rounds.get(partition) or Round() for partition in held}
-        due = [partition for partition in held if self._rounds[partition].rests_until <= now]
-        for partition in due:
-            await self._look(partition, held[partition], self._rounds[partition])
-        return any(
-            self._rounds[partition].cursor != "0" or self._rounds[partition].used_share > SCARCE_SHARE
-            for partition in due
-        )
+        for partition, turn in self._rounds.items():
+            if turn.rests_until <= now:
+                await self._look(partition, held[partition], turn)
+        return False
 
     async def _look(self, partition: int, snapshotted: int, turn: Round) -> None:
         # What idle means now follows from how full Redis was when it was last looked at.
@@ -93,12 +90,11 @@ class Eviction:
         found = await find_idle(self._redis, partition, turn.cursor, since_us, snapshotted)
         turn.gone += await evict(self._redis, partition, found.users, since_us, snapshotted)
         turn.cursor, turn.used_share = found.cursor, found.used_share
-        if turn.cursor != "0":
-            return
-        if turn.gone:
+        if turn.used_share <= SCARCE_SHARE:
+            turn.rests_until = time.monotonic() + (ROUND_SECONDS if turn.cursor == "0" else STRETCH_SECONDS)
+        if turn.cursor == "0" and turn.gone:
             _log.info("evicted", partition=partition, users=turn.gone, idle_seconds=idle_seconds)
-        turn.gone = 0
-        turn.rests_until = time.monotonic() + (ROUND_SECONDS if turn.used_share <= SCARCE_SHARE else 0.0)
+            turn.gone = 0
 
 
 def idle_seconds_at(used_share: float, idle_seconds: float) -> float | None:
