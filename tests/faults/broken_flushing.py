@@ -1,6 +1,6 @@
 """Flushers that do it wrong, and die at the moment at which that matters: the canaries of the book-keeper.
 
-`python -m tests.faults.broken_flushing HOW` runs `workers.flushing` with one thing broken. The product has no switch
+`python -m tests.faults.broken_flushing NAME HOW` runs `workers.flushing` with one thing broken. The product has no switch
 for this.
 """
 
@@ -75,4 +75,4 @@ def main(how: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[2]))

@@ -23,6 +23,9 @@ BREAKAGES = {
 }
 DIES_SECONDS = 60.0
 
+NAME = "canary"
+"""Of every flusher, so that each takes over the leases of the one before at once."""
+
 
 async def test_broken_flushers_are_noticed(
     tmp_path: Path, redis: Redis, redis_url: str, database_url: str, seed: int
@@ -45,10 +48,10 @@ async def test_broken_flushers_are_noticed(
 async def found_after(storm: Storm, breakage: str) -> Findings:
     """Clients write until the broken flusher is dead; one that is right does the rest."""
     async with storm.crowd.writing():
-        broken = await flushing(storm.serving, "tests.faults.broken_flushing", breakage)
+        broken = await flushing(storm.serving, "tests.faults.broken_flushing", NAME, breakage)
         async with asyncio.timeout(DIES_SECONDS):
             assert await broken.wait() == -signal.SIGKILL
-        right = await flushing(storm.serving, "workers.flushing")
+        right = await flushing(storm.serving, "workers.flushing", NAME)
     findings = await storm.books.audit(storm.serving.url)
     right.terminate()
     assert await right.wait() == 0
