@@ -74,6 +74,11 @@ class PythonProcess:
         ended = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return f"{self.name} ended {ended}"
 
+    def send(self, number: signal.Signals) -> None:
+        """Nothing is sent to one that does not run."""
+        if self._popen is not None and self._popen.poll() is None:
+            self._popen.send_signal(number)
+
     def stop(self, seconds: float) -> None:
         """Ask it to finish; past the deadline it is killed, with everything that it started."""
         if self._popen is None or self._popen.poll() is not None:

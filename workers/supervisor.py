@@ -1,7 +1,8 @@
 """`playhead serve`: starts everything in order, keeps it running, and stops it in the opposite order.
 
 Valkey and Postgres (where none are given), migration, flusher, HTTP processes. Each is tied to this process: when it is
-killed, they end too. One that dies by itself is started again, with backoff.
+killed, they end too. One that dies by itself is started again, with backoff. SIGHUP renews the HTTP processes: new ones
+take over, and the old ones answer what they took.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ class Supervisor:
         self._settings = settings
         self._children: list[Child] = []
         self._stop = StopFlag()
+        self._renew = StopFlag()
         self._stack = ExitStack()
         self._folder: DataFolder | None = None
 
@@ -117,8 +119,13 @@ class Supervisor:
         def stop(_number: int, _frame: FrameType | None) -> None:
             self._stop.set()
 
+        def renew(_number: int, _frame: FrameType | None) -> None:
+            self._renew.set()
+
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        # Whoever closes the terminal, in which playhead runs, wants it gone.
+        signal.signal(signal.SIGHUP, stop if os.isatty(0) else renew)
 
     def _start_servers(self) -> None:
         settings = self._settings
@@ -164,6 +171,7 @@ class Supervisor:
             self._add_flusher(f"flusher {number + 1}" if number else "flusher", variables)
         http = PythonProcess("http", serving.arguments(self._settings), variables)
         self._add("http", http, lambda: http.stop(seconds + 5))
+        self._http = http
 
     def _add_flusher(self, name: str, variables: Mapping[str, str]) -> None:
         """Started again it keeps the name of its leases, and so takes them over from its dead self at once."""
@@ -206,6 +214,10 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
+            if self._renew.is_set():
+                self._renew = StopFlag()
+                _log.info("renewing_http")
+                self._http.send(signal.SIGHUP)
             for child in self._children:
                 self._look_after(child)
 

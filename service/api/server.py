@@ -1,4 +1,4 @@
-"""Connections within bounds: how many, how long a head may take, and what is said to what is no HTTP.
+"""Connections within bounds: how many, how long a head may take, what is said to what is no HTTP, and how they end.
 
 aiohttp itself gives an idle connection `keepalive_timeout` and a head no time of its own; and it writes what is no HTTP
 into its log and its answer, with whatever key stands in it.
@@ -18,6 +18,7 @@ from service import metrics
 from service.api.problems import problem, problem_document
 
 if TYPE_CHECKING:
+    from aiohttp.http import RawRequestMessage
     from aiohttp.web_request import BaseRequest
 
     from service.settings import Settings
@@ -32,6 +33,11 @@ KEEPALIVE_SECONDS = 75.0
 
 LINGER_SECONDS = 1.0
 """How long a refused connection is still read: closed at once, it would be reset, and the answer lost."""
+
+LEAVE_SECONDS = 0.5
+"""How long a process that ends still answers on connections that it has: enough for a first request to come to it."""
+
+LEAVE_POLL_SECONDS = 0.01
 
 
 class Runner(web.AppRunner):
@@ -53,10 +59,23 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         return _Server(made, self._settings)
 
+    async def cleanup(self) -> None:
+        """Ends without losing a request: others get new connections, and clients are told to leave with their answers.
+
+        aiohttp itself closes at once what is idle, also what a client is just sending its request on.
+        """
+        for site in list(self.sites):
+            await site.stop()
+        if isinstance(self.server, _Server):
+            await self.server.leave(LEAVE_SECONDS)
+        await super().cleanup()
+
 
 class _Server(web.Server):
     def __init__(self, made: web.Server, settings: Settings) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+        super().__init__(made.request_handler, request_factory=self._request, **made._kwargs)
+        self._made_request = made.request_factory
+        self._is_leaving = False
         self._connections_max = settings.connections_max
         self.head_seconds = settings.head_timeout_seconds
 
@@ -65,6 +84,18 @@ class _Server(web.Server):
         if len(self._connections) >= self._connections_max:
             return _Refusal()  # type: ignore[return-value] # a protocol like the other, to asyncio
         return _Connection(self, self.head_seconds, loop=self._loop, **self._kwargs)
+
+    async def leave(self, seconds: float) -> None:
+        """Until all connections have ended, or for so long."""
+        self._is_leaving = True
+        deadline = self._loop.time() + seconds
+        while self.connections and self._loop.time() < deadline:  # noqa: ASYNC110 - nobody tells when one ends
+            await asyncio.sleep(LEAVE_POLL_SECONDS)
+
+    def _request(self, message: RawRequestMessage, *rest: Any) -> BaseRequest:
+        if self._is_leaving:
+            message = message._replace(should_close=True)
+        return self._made_request(message, *rest)
 
 
 class _Connection(web.RequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from service.embedded.log import ServerLog
 
 PREVIOUS_SECONDS = 15.0
-"""How long a server whose playhead was killed may take to go down: Postgres writes a checkpoint."""
+"""How long a server whose playhead was killed may take to go down: Postgres writes a checkpoint. Then it is killed."""
+
+KILLED_SECONDS = 5.0
 
 STOP_SECONDS = 30.0
 """A clean stop writes to disk what is in memory; past this the disk hangs."""
@@ -100,15 +103,30 @@ class ServerProcess:
 
 
 def claim(name: str, path: Path, user: Identity) -> Lock:
-    """Waits until an earlier server of this folder is gone with all its processes; keeps the next one out."""
+    """Waits until an earlier server of this folder is gone with all its processes; keeps the next one out.
+
+    One that does not go is killed, as `stop` would have done: its playhead is dead, and Postgres can hang for ever when
+    it is told to stop while it recovers from a crash.
+    """
     try:
         return Lock(path, user, wait_seconds=PREVIOUS_SECONDS)
     except LockedError as locked:
-        raise CannotStart(
-            f"an earlier {name} (pid {locked.holder}) of {path.parent.parent} has not stopped yet"
-        ) from None
+        try:
+            _kill_server_of(path.parent, locked.holder)
+            return Lock(path, user, wait_seconds=KILLED_SECONDS)
+        except LockedError:
+            raise CannotStart(
+                f"an earlier {name} (pid {locked.holder}) of {path.parent.parent} has not stopped yet"
+            ) from None
     except OSError as failed:
         raise CannotStart(f"{path} cannot be used: {failed.strerror}") from None
+
+
+def _kill_server_of(folder: Path, pid: int | None) -> None:
+    """Only if it works in this folder: the number may be another process's by now."""
+    with contextlib.suppress(OSError):
+        if pid and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder.resolve()):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _space_note(folder: Path) -> str:

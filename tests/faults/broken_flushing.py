@@ -1,7 +1,7 @@
 """Flushers that do it wrong, and die at the moment at which that matters: the canaries of the book-keeper.
 
-`python -m tests.faults.broken_flushing NAME HOW` runs `workers.flushing` with one thing broken. The product has no switch
-for this.
+`python -m tests.faults.broken_flushing NAME HOW` runs `workers.flushing` with one thing broken. The product has no
+switch for this.
 """
 
 from __future__ import annotations

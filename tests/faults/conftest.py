@@ -15,7 +15,6 @@ from tests.integration.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +23,10 @@ def seed() -> int:
     return int(os.environ.get("FAULTS_SEED") or time.time_ns() % 1_000_000)
 
 
-@pytest.fixture
-def storm(tmp_path: Path, seed: int) -> Iterator[Storm]:
-    """A playhead of its own with clients and books."""
-    serving = Serving(tmp_path / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Iterator[Storm]:
+    """A playhead with clients and books, of all tests of a module."""
+    serving = Serving(tmp_path_factory.mktemp("storm") / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
     try:
         serving.start()
         yield Storm(serving, seed)

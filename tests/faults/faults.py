@@ -26,7 +26,7 @@ CHILDREN = tuple(kind for kind in victims.KINDS if kind != "supervisor")
 
 
 class Fault(NamedTuple):
-    """`deed` is kill, kill two, pause or stop; `kinds` whom it hits; the rest is chance, drawn before."""
+    """`deed` is kill, kill two, pause, stop or renew; `kinds` whom it hits; the rest is chance, drawn before."""
 
     deed: str
     kinds: tuple[str, ...]
@@ -48,12 +48,13 @@ class Fault(NamedTuple):
 
 
 STOP = Fault("stop", ("supervisor",))
+RENEW = Fault("renew", ("http workers",))
 
 
 def schedule(chance: random.Random) -> Iterator[Fault]:
     """Without end. Every kind comes up before one comes up again, in an order of its own each time."""
     while True:
-        cycle = [*_kills(chance), _two(chance, victims.KINDS), _two(chance, victims.KINDS), STOP]
+        cycle = [*_kills(chance), _two(chance, victims.KINDS), _two(chance, victims.KINDS), STOP, RENEW]
         cycle += _pauses(chance, 3, PAUSE_SECONDS_MAX)
         chance.shuffle(cycle)
         yield from cycle
@@ -87,6 +88,8 @@ async def commit(fault: Fault, serving: Serving) -> None:
     """Do it; over once every process is there again."""
     if fault.deed == "pause":
         await pause(serving, fault)
+    elif fault.deed == "renew":
+        await renew(serving)
     else:
         number = signal.SIGTERM if fault.deed == "stop" else signal.SIGKILL
         for place, kind in enumerate(fault.kinds):
@@ -111,6 +114,18 @@ async def pause(serving: Serving, fault: Fault) -> None:
         await asyncio.sleep(fault.seconds)
     finally:
         victims.send(pid, signal.SIGCONT)
+
+
+async def renew(serving: Serving) -> None:
+    """Other HTTP workers in the place of those that are there, without a gap."""
+    old = set(await victims.appeared(serving.pid, "http worker"))
+    victims.send(serving.pid, signal.SIGHUP)
+
+    async def are_renewed() -> bool:
+        now = set(victims.find(serving.pid, "http worker"))
+        return bool(now) and not now & old
+
+    await until(are_renewed, "other HTTP workers", START_SECONDS)
 
 
 async def start_again(serving: Serving) -> None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.faults.faults import short_schedule
+from tests.faults.faults import RENEW, short_schedule
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.faults.storm import Storm
+
+RENEWALS = 3
+
+
+async def test_renewed_http_processes_lose_no_request(storm: Storm, seed: int) -> None:
+    """SIGHUP: clients with old and new connections see neither a broken one nor a 5xx."""
+    findings = await storm.rage([RENEW] * RENEWALS)
+    assert not findings, (f"FAULTS_SEED={seed}", findings)
+    assert [(answers.unanswered, answers.refused) for answers in storm.crowd.answers] == [
+        (0, 0) for _ in storm.crowd.answers
+    ]
 
 
 async def test_nothing_acknowledged_is_lost_or_counted_twice(

@@ -194,7 +194,7 @@ class AnonymousWriter:
 class Crowd:
     """All clients of one playhead. They write while a `writing` block runs, and rest in between."""
 
-    def __init__(self, url: str, seed: int, writers: int = 8, pause_seconds: float = 0.01) -> None:
+    def __init__(self, url: str, seed: int, writers: int = 6, pause_seconds: float = 0.02) -> None:
         self.pulse = Pulse()
         self.answers: list[Answers] = []
         self.probed: list[Document] = []

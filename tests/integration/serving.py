@@ -64,6 +64,7 @@ class Serving:
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         self.variables = environment(data_dir, host=host, port=self.port, **settings)
         self.log = data_dir.parent / f"{data_dir.name}.log"
+        self.stdin = subprocess.DEVNULL
         self.popen: subprocess.Popen[bytes] | None = None
         self._log_starts_at = 0
 
@@ -74,7 +75,7 @@ class Serving:
             self.popen = subprocess.Popen(
                 [PLAYHEAD, "serve", *words],
                 env=self.variables,
-                stdin=subprocess.DEVNULL,
+                stdin=self.stdin,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

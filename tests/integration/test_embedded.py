@@ -217,20 +217,39 @@ def test_a_data_folder_that_vanishes_under_a_server_is_survived(folder: DataFold
     assert str(valkey.poll()).startswith("Valkey ended ")
 
 
-def test_an_earlier_server_that_hangs_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "server"), [("valkey", EmbeddedValkey), ("postgres", EmbeddedPostgres)])
+def test_an_earlier_server_that_hangs_is_killed(
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    server: type[EmbeddedValkey] | type[EmbeddedPostgres],
+) -> None:
+    """Its playhead is dead, and it does not do what it was told."""
     supervisor = _supervisor(data_dir, "started")
-    valkey_pid = int((data_dir / "valkey" / "server.lock").read_text())
-    os.kill(valkey_pid, signal.SIGSTOP)
+    hanging = int((data_dir / name / "server.lock").read_text())
+    os.kill(hanging, signal.SIGSTOP)
     supervisor.kill()
     supervisor.wait()
     monkeypatch.setattr(process_module, "PREVIOUS_SECONDS", 0.1)
     with DataFolder(data_dir) as folder:
-        with pytest.raises(CannotStart, match=f"an earlier Valkey .pid {valkey_pid}. .* has not stopped"):
-            EmbeddedValkey(folder).start()
-        os.kill(valkey_pid, signal.SIGCONT)
-        monkeypatch.setattr(process_module, "PREVIOUS_SECONDS", GONE_SECONDS)
-        EmbeddedValkey(folder).start().stop()
+        server(folder).start().stop()
     assert holds_within(GONE_SECONDS, lambda: _processes_in(data_dir) == [])
+
+
+def test_a_lock_of_who_knows_whom_is_named(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no server of this folder is left alone."""
+    monkeypatch.setattr(process_module, "PREVIOUS_SECONDS", 0.1)
+    monkeypatch.setattr(process_module, "KILLED_SECONDS", 0.1)
+    lock = process_module.claim(
+        "Valkey", folder.subfolder("valkey", folder.owner) / "server.lock", folder.owner
+    )
+    with subprocess.Popen(["sleep", "60"]) as other:
+        lock.note_holder(other.pid)
+        with pytest.raises(CannotStart, match=f"an earlier Valkey .pid {other.pid}. .* has not stopped"):
+            EmbeddedValkey(folder).start()
+        assert other.poll() is None
+        other.kill()
+    lock.close()
 
 
 def test_a_kill_in_the_middle_of_initdb_does_not_block_the_next_start(data_dir: Path) -> None:

@@ -167,6 +167,16 @@ async def test_a_signal_ends_it_cleanly_with_everything_in_postgres(
         valkey.stop()
 
 
+async def test_a_terminal_that_is_closed_ends_it(serving: Serving) -> None:
+    """Elsewhere the same signal renews the HTTP processes (tests/faults)."""
+    ours, its = os.openpty()
+    serving.stdin = its
+    serving.start()
+    assert serving.stop(signal.SIGHUP) == 0
+    os.close(ours)
+    os.close(its)
+
+
 async def test_more_signals_change_nothing(serving: Serving) -> None:
     """They may come while the first one is being handled."""
     serving.start()
