@@ -34,7 +34,7 @@ KEEPALIVE_SECONDS = 75.0
 LINGER_SECONDS = 1.0
 """How long a refused connection is still read: closed at once, it would be reset, and the answer lost."""
 
-LEAVE_SECONDS = 0.5
+LEAVE_SECONDS = 1.0
 """How long a process that ends still answers on connections that it has: enough for a first request to come to it."""
 
 LEAVE_POLL_SECONDS = 0.01

@@ -22,6 +22,9 @@ BETWEEN_SECONDS = 0.6
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
+SEARCH_PAUSE_SECONDS = 0.1
+"""A look through all processes of the machine takes the clients' time."""
+
 CHILDREN = tuple(kind for kind in victims.KINDS if kind != "supervisor")
 
 
@@ -125,7 +128,7 @@ async def renew(serving: Serving) -> None:
         now = set(victims.find(serving.pid, "http worker"))
         return bool(now) and not now & old
 
-    await until(are_renewed, "other HTTP workers", START_SECONDS)
+    await until(are_renewed, "other HTTP workers", START_SECONDS, SEARCH_PAUSE_SECONDS)
 
 
 async def start_again(serving: Serving) -> None:

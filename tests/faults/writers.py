@@ -39,6 +39,7 @@ class Answers:
     duplicates: int = 0
     refused: int = 0
     unanswered: int = 0
+    last_failure: str = ""
     unexpected: list[str] = field(default_factory=list)
 
 
@@ -86,8 +87,9 @@ class Client:
         try:
             async with self._http.post("/v1/events", data=body) as response:
                 told = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failed:
             self.answers.unanswered += 1
+            self.answers.last_failure = f"{type(failed).__name__}: {failed}"
             return events
         return self._left(events, response, told)
 
