@@ -29,8 +29,8 @@ run: install ## start Valkey, Postgres and playhead on port 8000
 	@exec $(BIN)/playhead serve
 
 .PHONY: test
-test: install ## run the tests; they start the servers they need
-	$(BIN)/pytest
+test: install ## run the tests, in several processes; they start the servers they need
+	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: faults
 faults: install ## kill processes two hundred times under load; prints a seed, FAULTS_SEED repeats it

@@ -19,12 +19,36 @@ from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 UNSYNCED = {"fsync": "off", "full_page_writes": "off"}
 """A test's database need not survive a power cut; what Postgres does is the same."""
+
+
+PROCESSES_MAX = 4
+"""Each starts servers of its own."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` is: one where a server is given, since every test empties it."""
+    given = "PLAYHEAD_TEST_REDIS_URL" in os.environ
+    return 1 if given else min(os.cpu_count() or 1, PROCESSES_MAX)
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells a sentence at the end of the run: what a test measured, and with which seed."""
+    return lambda sentence: record_property("said", f"{request.node.name}: {sentence}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests had to say, whichever process they ran in."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    said = [value for report in reports for name, value in report.user_properties if name == "said"]
+    for sentence in dict.fromkeys(said):
+        terminalreporter.write_line(str(sentence))
 
 
 @pytest.fixture(scope="session")

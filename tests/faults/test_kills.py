@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.faults.faults import RENEW, short_schedule
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from tests.faults.storm import Storm
 
@@ -24,7 +24,7 @@ async def test_renewed_http_processes_lose_no_request(storm: Storm, seed: int) -
 
 
 async def test_nothing_acknowledged_is_lost_or_counted_twice(
-    storm: Storm, seed: int, capsys: pytest.CaptureFixture[str]
+    storm: Storm, seed: int, say: Callable[[str], None]
 ) -> None:
     """Every process of playhead dies once, at a random moment, while ten clients write."""
     findings = await storm.rage(short_schedule(random.Random(seed)))
@@ -32,6 +32,5 @@ async def test_nothing_acknowledged_is_lost_or_counted_twice(
     assert not storm.findings.wrong, (f"FAULTS_SEED={seed}", storm.findings.wrong)
     assert any(answers.unanswered for answers in storm.crowd.answers), "nobody noticed any fault"
     longest = max(wound.silent_seconds for wound in storm.wounds)
-    with capsys.disabled():
-        faults, events = len(storm.wounds), storm.crowd.acknowledged
-        print(f" [seed {seed}: {faults} faults, {events} events, silent {longest:.1f} s at most] ", end="")
+    faults, events = len(storm.wounds), storm.crowd.acknowledged
+    say(f"FAULTS_SEED={seed}, {faults} faults, {events} events, silent {longest:.1f} s at most")

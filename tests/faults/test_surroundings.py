@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
+from tests.faults.books import UNTIMED
 from tests.faults.faults import Fault
 from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
 from tests.faults.surroundings import Surroundings, network_faults
@@ -17,6 +20,7 @@ from tests.faults.surroundings import Surroundings, network_faults
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+BEAT_SECONDS = 0.2
 CONNECTIONS_MAX = {"max_connections": "12"}
 
 
@@ -74,3 +78,28 @@ async def test_a_postgres_without_connections(storm: Storm, seed: int) -> None:
     refused = sum(answers.refused for answers in storm.crowd.answers)
     await suffers(storm, seed, Fault("use up", ("connections",), 1.0))
     assert sum(answers.refused for answers in storm.crowd.answers) == refused
+
+
+async def test_a_clock_that_jumps_back_an_hour(storm: Storm, seed: int) -> None:
+    """Heartbeats without `ts` count as they come, all the while, and of all others nothing changes."""
+    enough = asyncio.Event()
+    watching = asyncio.create_task(watch(storm.serving.url, enough))
+    await suffers(storm, seed, Fault("turn back", ("clock",), 3.0))
+    enough.set()
+    sent_seconds, behind_seconds = await watching
+    assert sent_seconds > 3
+    assert behind_seconds < 1.5
+
+
+async def watch(url: str, enough: asyncio.Event) -> tuple[float, float]:
+    """In real time. Gives the last moment, and by how much the whole seconds that were counted ever were behind."""
+    began, at, behind_seconds = time.monotonic(), 0.0, 0.0
+    async with aiohttp.ClientSession(url, raise_for_status=True) as client:
+        while not enough.is_set():
+            at = round(time.monotonic() - began, 3)
+            event = {"user": UNTIMED, "slug": UNTIMED, "session": "clock", "at": at}
+            async with client.post("/v1/events", json=event) as response:
+                counted = (await response.json())["state"]["watch_seconds"]
+            behind_seconds = max(behind_seconds, at - counted)
+            await asyncio.sleep(BEAT_SECONDS)
+    return at, behind_seconds

@@ -69,8 +69,8 @@ async def test_neither_while_events_come_in(town: Town, audit: Audit) -> None:
     await filled(town, 300)
 
     async def go_on() -> None:
-        for _ in range(20):
-            await town.send(20)
+        for _ in range(8):
+            await town.send(50)
             await town.flusher.step()
 
     going = asyncio.create_task(go_on())

@@ -28,7 +28,7 @@ from tests.integration.viewers import MOVIE_SECONDS, MOVIES, USERS, Viewer, even
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CONNECTIONS = 64
@@ -39,7 +39,7 @@ Body = list[dict[str, Any]]
 
 
 @pytest.mark.timeout(300)
-async def test_the_books_balance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_books_balance(tmp_path: Path, say: Callable[[str], None]) -> None:
     serving = Serving(tmp_path / "data", workers=2)
     serving.start()
     sent, scripts = scripts_of(random.Random(11))
@@ -54,8 +54,7 @@ async def test_the_books_balance(tmp_path: Path, capsys: pytest.CaptureFixture[s
     connection = await asyncpg.connect(serving.database_url)
     async with Redis.from_url(serving.redis_url) as redis:
         behind = await until(lambda: is_settled(redis, connection, PARTITIONS), "all in Postgres", 120)
-    with capsys.disabled():
-        print(f" [{total / seconds:,.0f} events/s, Postgres {behind:.1f} s behind] ", end="")
+    say(f"{total / seconds:,.0f} events/s, Postgres {behind:.1f} s behind")
     assert await wrong_reads(serving.url, model) == []
     assert await book_of_postgres(connection) == expected_of(model)
     ids = [row["event_id"] for row in await connection.fetch("SELECT event_id FROM events")]
