@@ -38,7 +38,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture
-def say(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+def say(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Callable[[str], None]:
     """Tells a sentence at the end of the run: what a test measured, and with which seed."""
     return lambda sentence: record_property("said", f"{request.node.name}: {sentence}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,13 +14,17 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from redis.asyncio import Redis
 
+from service.db.migrate import upgrade
+from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from tests.faults.faults import Fault
 from tests.faults.proxy import Proxy
+from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
 from tests.integration.serving import Serving
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import AsyncIterator
 
 CALLS = {"redis": b"playhead_apply", "postgres": b"COMMIT"}
 """What changes something, on the wire of each server."""
@@ -31,6 +35,11 @@ CLOCK_FOLDER = Path(__file__).parent / "clock"
 """Its `sitecustomize` is loaded by every Python process that has it in its PYTHONPATH."""
 
 ANSWERS_LOST = 3
+CONNECTIONS_MAX = {"max_connections": "12"}
+
+NO_MEMORY = Fault("use up", ("memory",), 0.5)
+NO_CONNECTIONS = Fault("use up", ("connections",), 1.0)
+HOUR_BACK = Fault("turn back", ("clock",), 3.0)
 
 
 def network_faults(chance: random.Random, seconds_max: float = 0.6) -> list[Fault]:
@@ -39,6 +48,34 @@ def network_faults(chance: random.Random, seconds_max: float = 0.6) -> list[Faul
     faults = [Fault(deed, (server,), chance.uniform(0.2, seconds_max)) for deed in deeds for server in CALLS]
     chance.shuffle(faults)
     return faults
+
+
+def all_faults(chance: random.Random) -> list[Fault]:
+    """Everything in this module once, in an order of its own each time."""
+    faults = [*network_faults(chance), NO_MEMORY, NO_CONNECTIONS, HOUR_BACK]
+    chance.shuffle(faults)
+    return faults
+
+
+@asynccontextmanager
+async def surrounded(folder: Path, seed: int) -> AsyncIterator[Storm]:
+    """A playhead on servers of its own, all that lies between them, its clients and its books."""
+    with DataFolder(folder / "servers") as servers:
+        valkey = EmbeddedValkey(servers).start()
+        postgres = EmbeddedPostgres(servers, CONNECTIONS_MAX, is_synced=False).start()
+        try:
+            await upgrade(postgres.url)
+            async with Surroundings(folder, valkey.url, postgres.url) as made:
+                serving = made.serving(redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+                try:
+                    await asyncio.to_thread(serving.start)
+                    yield Storm(serving, seed, made.commit, redis_url=valkey.url, database_url=postgres.url)
+                finally:
+                    status = await asyncio.to_thread(serving.stop)
+                assert status == 0, serving.text()[-2000:]
+        finally:
+            postgres.stop()
+            valkey.stop()
 
 
 class Surroundings:

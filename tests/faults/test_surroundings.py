@@ -10,48 +10,23 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from service.db.migrate import upgrade
-from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from tests.faults.books import UNTIMED
-from tests.faults.faults import Fault
-from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
-from tests.faults.surroundings import Surroundings, network_faults
+from tests.faults.surroundings import HOUR_BACK, NO_CONNECTIONS, NO_MEMORY, network_faults, surrounded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.faults.faults import Fault
+    from tests.faults.storm import Storm
+
 BEAT_SECONDS = 0.2
-CONNECTIONS_MAX = {"max_connections": "12"}
 
 
 @pytest.fixture(scope="module")
-async def surroundings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Surroundings]:
-    folder = tmp_path_factory.mktemp("surroundings")
-    with DataFolder(folder / "servers") as servers:
-        valkey = EmbeddedValkey(servers).start()
-        postgres = EmbeddedPostgres(servers, CONNECTIONS_MAX, is_synced=False).start()
-        await upgrade(postgres.url)
-        async with Surroundings(folder, valkey.url, postgres.url) as made:
-            yield made
-        postgres.stop()
-        valkey.stop()
-
-
-@pytest.fixture(scope="module")
-async def storm(surroundings: Surroundings, seed: int) -> AsyncIterator[Storm]:
+async def storm(tmp_path_factory: pytest.TempPathFactory, seed: int) -> AsyncIterator[Storm]:
     """Of all tests here: what one of them leaves behind must not hurt the next."""
-    serving = surroundings.serving(redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
-    try:
-        await asyncio.to_thread(serving.start)
-        yield Storm(
-            serving,
-            seed,
-            surroundings.commit,
-            redis_url=surroundings.redis_url,
-            database_url=surroundings.database_url,
-        )
-    finally:
-        assert await asyncio.to_thread(serving.stop) == 0
+    async with surrounded(tmp_path_factory.mktemp("surroundings"), seed) as made:
+        yield made
 
 
 async def suffers(storm: Storm, seed: int, *faults: Fault) -> None:
@@ -69,14 +44,14 @@ async def test_a_network_that_fails(storm: Storm, seed: int) -> None:
 async def test_a_redis_without_memory(storm: Storm, seed: int) -> None:
     """It refuses what needs memory: clients get 503, nothing is half-applied, and it goes on when there is some."""
     refused = sum(answers.refused for answers in storm.crowd.answers)
-    await suffers(storm, seed, Fault("use up", ("memory",), 0.5))
+    await suffers(storm, seed, NO_MEMORY)
     assert sum(answers.refused for answers in storm.crowd.answers) > refused
 
 
 async def test_a_postgres_without_connections(storm: Storm, seed: int) -> None:
     """Events are acknowledged all the while, and reach Postgres when it has a connection again."""
     refused = sum(answers.refused for answers in storm.crowd.answers)
-    await suffers(storm, seed, Fault("use up", ("connections",), 1.0))
+    await suffers(storm, seed, NO_CONNECTIONS)
     assert sum(answers.refused for answers in storm.crowd.answers) == refused
 
 
@@ -84,7 +59,7 @@ async def test_a_clock_that_jumps_back_an_hour(storm: Storm, seed: int) -> None:
     """Heartbeats without `ts` count as they come, all the while, and of all others nothing changes."""
     enough = asyncio.Event()
     watching = asyncio.create_task(watch(storm.serving.url, enough))
-    await suffers(storm, seed, Fault("turn back", ("clock",), 3.0))
+    await suffers(storm, seed, HOUR_BACK)
     enough.set()
     sent_seconds, behind_seconds = await watching
     assert sent_seconds > 3
