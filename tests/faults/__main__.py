@@ -39,6 +39,8 @@ async def main() -> int:
     kills = int(os.environ.get("FAULTS_KILLS") or KILLS)
     print(f"FAULTS_SEED={seed} FAULTS_KILLS={kills} make faults", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="playhead-faults-"))
+    for part in ("processes", "surroundings"):
+        (folder / part).mkdir()
     parts = {"processes": await run_kills(folder / "processes", seed, kills)}
     print_part(parts["processes"])
     parts["surroundings"] = await run_surroundings(folder / "surroundings", seed)
