@@ -12,7 +12,7 @@ PlayheadError
 │   ├── RedisUnavailable    Redis did not answer in time, refused, or is loading
 │   └── PostgresUnavailable Postgres does not answer, and only it knows the user who left Redis
 ├── NotFound                a user, movie or pair never seen: 404
-├── NotAdmitted             the request may not be made
+├── NotAllowed              the request may not be made
 │   ├── Unauthorized        no key, or one that is not known: 401
 │   ├── Forbidden           the key lacks the scope: 403
 │   └── RateExceeded        the key was used faster than it may be: 429
@@ -75,11 +75,11 @@ class NotFound(PlayheadError):
     pass
 
 
-class NotAdmitted(PlayheadError):
+class NotAllowed(PlayheadError):
     """Who asks may not, or not now. Its text never holds what was shown as key."""
 
 
-class Unauthorized(NotAdmitted):
+class Unauthorized(NotAllowed):
     """`reason` is `no_key` or `unknown_key`."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -87,7 +87,7 @@ class Unauthorized(NotAdmitted):
         self.reason = reason
 
 
-class Forbidden(NotAdmitted):
+class Forbidden(NotAllowed):
     """`scope` is what the key lacks."""
 
     def __init__(self, scope: str, detail: str) -> None:
@@ -95,7 +95,7 @@ class Forbidden(NotAdmitted):
         self.scope = scope
 
 
-class RateExceeded(NotAdmitted):
+class RateExceeded(NotAllowed):
     """`unit` is what is limited: at most `quota` of them in `window_seconds`."""
 
     def __init__(self, unit: str, quota: int, window_seconds: int, retry_after_seconds: int) -> None:

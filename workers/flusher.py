@@ -36,6 +36,7 @@ from workers.progress import (
     without_gaps,
 )
 from workers.snapshots import Snapshot, take_snapshot
+from workers.standing import stands_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -232,7 +233,7 @@ class Flusher:
         if now - self._looked_at < IDLE_SECONDS:
             return False
         self._looked_at = now
-        stands = await self._recovery.stands(list(progress))
+        stands = await stands_of(self._redis, list(progress))
         back = {
             partition for partition, mine in progress.items() if not stands[partition].is_level(mine.appended)
         }

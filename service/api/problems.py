@@ -15,7 +15,7 @@ from service import metrics
 from service.errors import (
     BadRequest,
     Forbidden,
-    NotAdmitted,
+    NotAllowed,
     NotFound,
     PlayheadError,
     RateExceeded,
@@ -75,7 +75,7 @@ def _translated(error: PlayheadError) -> web.Response:
             return problem(404, "not_found", str(error))
         case Unavailable():
             return unavailable(error)
-        case NotAdmitted():
+        case NotAllowed():
             return refused(error)
         case _:
             return problem(500, "internal_error", str(error))
@@ -88,7 +88,7 @@ def unavailable(error: Unavailable, **members: Any) -> web.Response:
     return problem(503, "unavailable", str(error), headers, **members)
 
 
-def refused(error: NotAdmitted, detail: str = "", **members: Any) -> web.Response:
+def refused(error: NotAllowed, detail: str = "", **members: Any) -> web.Response:
     """401, 403 or 429, with what a client needs to do better."""
     match error:
         case Unauthorized():

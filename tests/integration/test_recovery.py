@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from service.rules.model import Model
 from tests.integration.town import CONSTANTS, PARTITION, START_US
 from tests.lua.book import apply
 from workers.entries import Changed, read_entries, rows_of
+from workers.rebuilding import Rebuilding
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -98,24 +99,24 @@ async def test_a_redis_that_forgot_entries_nobody_has_is_taken_as_it_is(town: To
     await town.check()
 
 
-async def test_an_interrupted_recovery_is_begun_again(town: Town) -> None:
+async def test_an_interrupted_recovery_is_begun_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     await town.send(100)
     await town.flush()
     await town.send_unsnapshotted(200)
     await town.redis.flushall()
     town.restart()
-    recovery = town.flusher._recovery
-    original, calls = recovery._put, 0
+    original, calls = Rebuilding._put, 0
 
-    async def put_once(*args: object) -> int:
+    async def put_once(*args: Any) -> int:
         nonlocal calls
         calls += 1
-        await original(*args)  # type: ignore[arg-type]
+        await original(*args)
         raise ConnectionError("killed")
 
-    recovery._put = put_once  # type: ignore[method-assign,assignment]
-    with pytest.raises(ConnectionError):
-        await town.flusher.step()
+    with monkeypatch.context() as patch:
+        patch.setattr(Rebuilding, "_put", put_once)
+        with pytest.raises(ConnectionError):
+            await town.flusher.step()
     assert calls == 1
     with pytest.raises(NotRecovered):
         await town.send(1)
