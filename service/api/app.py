@@ -12,10 +12,11 @@ from service.api.context import ADMISSION, HISTORY, READER, REDIS, SETTINGS, STR
 from service.api.guard import guard_of
 from service.api.routes import add_routes
 from service.api.server import Runner
+from service.counters.calls import Bounds
 from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
 from service.counters.reader import Reader
-from service.counters.writer import Bounds, Writer
+from service.counters.writer import Writer
 from service.db.history import History
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads

@@ -3,21 +3,16 @@
 While a call is under way, events gather in the queue; the next call takes them all, one run a partition. So the busier
 it is, the less one event costs, and an idle service answers a single event at once. In a cluster each master has its
 own queue and its own calls (`service.counters.lanes`).
-
-A call whose answer was lost is repeated under the same token, and the script then gives the answer of the first one
-instead of counting again (`lua/apply.lua`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
-from service import metrics
-from service.counters import keys, packing, scripts
+from service.counters import keys
+from service.counters.calls import Bounds, Calls, Share
 from service.counters.lanes import Lane, Lanes
 from service.counters.outcomes import ABSENT, DUPLICATE
 from service.counters.partitions import partition_of
@@ -34,16 +29,6 @@ if TYPE_CHECKING:
     from service.events.event import Event
     from service.rules.constants import Constants
 
-REPEAT_PAUSE_SECONDS = 0.05
-REPEAT_PAUSE_SECONDS_MAX = 0.5
-"""How long to wait before a failed call is repeated: at first, and doubled up to."""
-
-WAIT_SHARE = 0.8
-"""Of the time that is left of a call, how much replicas may take: servers look at their clocks ten times a second."""
-
-CALL_SHARE_MIN = 0.25
-"""What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
-
 ABSENT_TRIES = 3
 """How often users may leave again between being brought in and being counted."""
 
@@ -51,33 +36,11 @@ Admit = Callable[[int, Collection[str]], Awaitable[None]]
 """Brings users of a partition into Redis, who are in Postgres only, or nowhere yet. Raises Unavailable."""
 
 
-@dataclass(slots=True)
-class Share:
-    """What one request has for one partition: some events, and who waits for their outcomes."""
-
-    events: Sequence[Event]
-    segments: int
-    wants_state: bool
-    deadline: float
-    answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
-
-
 class Applied(NamedTuple):
     """How many events were duplicates, and why others could not be counted, by their place."""
 
     duplicates: int
     failures: dict[int, Unavailable]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """`backlog_events_max` may wait in one partition, `queue_events_max` in this process."""
-
-    queue_events_max: int
-    backlog_events_max: int
-    timeout_seconds: float
-    replicas_min: int = 0
-    """How many replicas must have an event before it is acknowledged."""
 
 
 class Writer:
@@ -90,15 +53,7 @@ class Writer:
         self._admit = admit
         self._partitions = partitions
         self._bounds = bounds
-        self._constants = (
-            constants.heartbeat_interval_ms,
-            constants.heartbeat_gap_ms,
-            constants.implausible_tolerance_ms,
-            constants.idempotency_window_us,
-            bounds.backlog_events_max,
-        )
-        self._name = uuid4().hex
-        self._calls = 0
+        self._calls = Calls(redis, constants, bounds)
         self._lanes = Lanes(self._home, self._serve)
         self._waiting_events = 0
         self._closing = asyncio.Event()
@@ -198,7 +153,7 @@ class Writer:
     async def _settle(self, taken: dict[int, list[Share]]) -> bool:
         """Apply what was taken and answer everybody who waits for it, whatever happens; False if the call failed."""
         try:
-            replies = await self._call(taken)
+            replies = await self._calls.make(taken)
         except Exception as failed:  # whoever waits must hear of it, and the loop must go on
             for shares in taken.values():
                 self._fail(shares, failed)
@@ -227,49 +182,6 @@ class Writer:
         for share in shares:
             if not share.answer.done():
                 share.answer.set_exception(reason)
-
-    async def _call(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
-        """One call for all partitions, with its metrics."""
-        metrics.CALL_EVENTS.observe(sum(len(share.events) for shares in taken.values() for share in shares))
-        with metrics.CALL_SECONDS.time():
-            return await self._call_until_answered(taken)
-
-    async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
-        """One round trip; repeated while Redis cannot be reached, as long as requests may wait."""
-        self._calls += 1
-        token = self._calls
-        packed = [_pack(partition, shares) for partition, shares in taken.items()]
-        loop = asyncio.get_running_loop()
-        first = min(share.deadline for shares in taken.values() for share in shares)
-        deadline = max(first, loop.time() + self._bounds.timeout_seconds * CALL_SHARE_MIN)
-        pause, repeated, failed = REPEAT_PAUSE_SECONDS, False, None
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    spelled = [self._spell(run, token, repeated) for run in packed]
-                    # A slot that has moved is not followed: the server's name is one of the arguments.
-                    return await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
-            except TimeoutError:
-                raise failed or RedisUnavailable(
-                    "Redis did not answer in time; whether this was counted is not known"
-                ) from None
-            except RedisUnavailable as unavailable:
-                failed = unavailable
-                if loop.time() + pause >= deadline:
-                    raise
-            await asyncio.sleep(pause)
-            pause, repeated = min(2 * pause, REPEAT_PAUSE_SECONDS_MAX), True
-
-    def _copies(self, deadline: float) -> scripts.Copies:
-        """Replicas may take until shortly before the deadline, so that it is them who are said to be late."""
-        left_seconds = deadline - asyncio.get_running_loop().time()
-        return scripts.Copies(self._bounds.replicas_min, max(1, int(left_seconds * WAIT_SHARE * 1000)))
-
-    def _spell(self, packed: _Packed, token: int, repeated: bool) -> scripts.Call:
-        partition, run, names, wanted = packed
-        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
-        said = "1" if repeated else "0"
-        return "apply", spelled, [run, token, said, *self._constants, self._home(partition), *wanted]
 
 
 def _take(lane: Lane[Share]) -> dict[int, list[Share]]:
@@ -314,21 +226,6 @@ def _cut(events: list[Event]) -> Iterator[list[Event]]:
             yield events[start:place]
             start, segments = place, len(event.segments)
     yield events[start:]
-
-
-class _Packed(NamedTuple):
-    partition: int
-    run: bytes
-    names: list[str]
-    wanted: list[int]
-
-
-def _pack(partition: int, shares: list[Share]) -> _Packed:
-    run, names = packing.pack([event for share in shares for event in share.events])
-    wanted = [
-        names.place_pair(share.events[0].user, share.events[0].slug) for share in shares if share.wants_state
-    ]
-    return _Packed(partition, run, keys.of_names(partition, names), wanted)
 
 
 def _distribute(shares: list[Share], reply: list[bytes]) -> None:

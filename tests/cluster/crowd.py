@@ -10,12 +10,13 @@ import asyncpg
 from service.clock import now_us
 from service.counters import images, keys
 from service.counters.backlog import read_backlog
+from service.counters.calls import Bounds
 from service.counters.connection import connect, verify
 from service.counters.partitions import partition_of
 from service.counters.reader import Reader
 from service.counters.records import MovieRecord
 from service.counters.slots import key_slot
-from service.counters.writer import Bounds, Writer
+from service.counters.writer import Writer
 from service.errors import Unavailable
 from service.events.event import Event
 from service.rules.constants import Constants

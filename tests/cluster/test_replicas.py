@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.counters import keys
+from service.counters.calls import Bounds
 from service.counters.connection import connect, missing_replicas, verify
 from service.counters.servers import home_of
-from service.counters.writer import Bounds, Writer
+from service.counters.writer import Writer
 from service.errors import RedisUnavailable
 from tests.cluster.crowd import CONSTANTS, PARTITIONS, Crowd, name_in, slot_of
 from tests.cluster.nodes import Node

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from service.counters import scripts
-from service.counters.writer import Bounds, Writer
+from service.counters.calls import Bounds
+from service.counters.writer import Writer
 from service.db.history import History
 from service.db.ledger import Ledger
 from service.events.event import KINDS, Event

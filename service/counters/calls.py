@@ -1,0 +1,140 @@
+"""One call for what waits: several partitions' runs in one round trip, each counted once however often it is sent.
+
+A call whose answer was lost is repeated under the same token, and the script then gives the answer of the first one
+instead of counting again (`lua/apply.lua`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from service import metrics
+from service.counters import keys, packing, scripts
+from service.counters.servers import home_of
+from service.errors import RedisUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+    from service.counters.records import PairRecord
+    from service.events.event import Event
+    from service.rules.constants import Constants
+
+REPEAT_PAUSE_SECONDS = 0.05
+REPEAT_PAUSE_SECONDS_MAX = 0.5
+"""How long to wait before a failed call is repeated: at first, and doubled up to."""
+
+WAIT_SHARE = 0.8
+"""Of the time that is left of a call, how much replicas may take: servers look at their clocks ten times a second."""
+
+CALL_SHARE_MIN = 0.25
+"""What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
+
+
+@dataclass(slots=True)
+class Share:
+    """What one request has for one partition: some events, and who waits for their outcomes."""
+
+    events: Sequence[Event]
+    segments: int
+    wants_state: bool
+    deadline: float
+    answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`backlog_events_max` may wait in one partition, `queue_events_max` in this process."""
+
+    queue_events_max: int
+    backlog_events_max: int
+    timeout_seconds: float
+    replicas_min: int = 0
+    """How many replicas must have an event before it is acknowledged."""
+
+
+class Calls:
+    """The calls of one writer: `_name` and a token tell each from all others."""
+
+    def __init__(self, redis: Redis, constants: Constants, bounds: Bounds) -> None:
+        self._redis = redis
+        self._bounds = bounds
+        self._constants = (
+            constants.heartbeat_interval_ms,
+            constants.heartbeat_gap_ms,
+            constants.implausible_tolerance_ms,
+            constants.idempotency_window_us,
+            bounds.backlog_events_max,
+        )
+        self._name = uuid4().hex
+        self._made = 0
+
+    async def make(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
+        """One call for all partitions, with its metrics; gives what the script answered for each, in the same order.
+
+        Raises RedisUnavailable when there was no answer in time.
+        """
+        metrics.CALL_EVENTS.observe(sum(len(share.events) for shares in taken.values() for share in shares))
+        with metrics.CALL_SECONDS.time():
+            return await self._call_until_answered(taken)
+
+    async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
+        """One round trip; repeated while Redis cannot be reached, as long as requests may wait."""
+        self._made += 1
+        token = self._made
+        packed = [_pack(partition, shares) for partition, shares in taken.items()]
+        loop = asyncio.get_running_loop()
+        first = min(share.deadline for shares in taken.values() for share in shares)
+        deadline = max(first, loop.time() + self._bounds.timeout_seconds * CALL_SHARE_MIN)
+        pause, repeated, failed = REPEAT_PAUSE_SECONDS, False, None
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    spelled = [self._spell(run, token, repeated) for run in packed]
+                    # A slot that has moved is not followed: the server's name is one of the arguments.
+                    return await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
+            except TimeoutError:
+                raise failed or RedisUnavailable(
+                    "Redis did not answer in time; whether this was counted is not known"
+                ) from None
+            except RedisUnavailable as unavailable:
+                failed = unavailable
+                if loop.time() + pause >= deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause, repeated = min(2 * pause, REPEAT_PAUSE_SECONDS_MAX), True
+
+    def _copies(self, deadline: float) -> scripts.Copies:
+        """Replicas may take until shortly before the deadline, so that it is them who are said to be late."""
+        left_seconds = deadline - asyncio.get_running_loop().time()
+        return scripts.Copies(self._bounds.replicas_min, max(1, int(left_seconds * WAIT_SHARE * 1000)))
+
+    def _spell(self, packed: _Packed, token: int, repeated: bool) -> scripts.Call:
+        partition, run, names, wanted = packed
+        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
+        said = "1" if repeated else "0"
+        return (
+            "apply",
+            spelled,
+            [run, token, said, *self._constants, home_of(self._redis, keys.log(partition)), *wanted],
+        )
+
+
+class _Packed(NamedTuple):
+    partition: int
+    run: bytes
+    names: list[str]
+    wanted: list[int]
+
+
+def _pack(partition: int, shares: list[Share]) -> _Packed:
+    run, names = packing.pack([event for share in shares for event in share.events])
+    wanted = [
+        names.place_pair(share.events[0].user, share.events[0].slug) for share in shares if share.wants_state
+    ]
+    return _Packed(partition, run, keys.of_names(partition, names), wanted)
