@@ -36,6 +36,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one J
 
 CONNECT_SECONDS = 5.0
 NOT_THERE = "not there"
+LEFT = "not there: idle users leave Redis, and come back with their next event"
 
 
 @inspect.command
@@ -48,7 +49,7 @@ async def user(user: str, /, *, as_json: AsJson = False) -> int:
     async def durable(connection: Any) -> Facts | None:
         return await inspection.user(connection, user)
 
-    return await _show(f"user {user}", live, durable, as_json)
+    return await _show(f"user {user}", live, durable, as_json, may_leave=True)
 
 
 @inspect.command
@@ -61,7 +62,7 @@ async def movie(slug: str, /, *, as_json: AsJson = False) -> int:
     async def durable(connection: Any) -> Facts | None:
         return await inspection.movie(connection, slug)
 
-    return await _show(f"movie {slug}", live, durable, as_json)
+    return await _show(f"movie {slug}", live, durable, as_json, may_leave=False)
 
 
 @inspect.command
@@ -83,14 +84,16 @@ async def pair(user: str, slug: str, /, *, as_json: AsJson = False) -> int:
             facts |= {"coverage": coverage.spans(bitmap), "verified_cells": coverage.verified_cells(bitmap)}
         return facts
 
-    return await _show(f"user {user} on movie {slug}", live, durable, as_json)
+    return await _show(f"user {user} on movie {slug}", live, durable, as_json, may_leave=True)
 
 
-async def _show(title: str, live: Any, durable: Any, as_json: bool) -> int:
+async def _show(title: str, live: Any, durable: Any, as_json: bool, *, may_leave: bool) -> int:
     """Asks both; one that cannot be reached is said to be so, and the other one is shown all the same."""
     configured = settings.load()
     in_redis = await _ask_redis(configured, live)
     in_postgres = await _ask_postgres(configured, durable)
+    if in_redis == NOT_THERE and isinstance(in_postgres, dict) and may_leave:
+        in_redis = LEFT
     sides = {"redis": in_redis, "postgres": in_postgres}
     shown = [side for side in sides.values() if isinstance(side, dict)]
     if as_json:
