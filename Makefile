@@ -36,6 +36,10 @@ test: install ## run the tests, in several processes; they start the servers the
 faults: install ## kill processes two hundred times under load; prints a seed, FAULTS_SEED repeats it
 	$(BIN)/python -m tests.faults
 
+.PHONY: bench
+bench: install ## measure playhead beside what it is compared with; fifteen minutes
+	$(BIN)/python -m loadtests.bench
+
 .PHONY: check
 check: install ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

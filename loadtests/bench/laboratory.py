@@ -1,0 +1,43 @@
+"""Where a scenario runs: a folder of its own, and systems that are there while it needs them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from loadtests.bench.systems.system import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from loadtests.bench.systems.system import System
+
+
+@dataclass(slots=True)
+class Laboratory:
+    """`seconds` is how long a turn takes, `turns` how many each system gets; `say` tells how it goes on."""
+
+    folder: Path
+    seconds: float
+    turns: int
+    say: Callable[[str], None]
+    absent: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self, *kinds: Callable[[Path], System]) -> Iterator[dict[str, System]]:
+        """Systems by name, all running. Comparators that are not installed are left out, and noted in `absent`."""
+        with ExitStack() as stack:
+            systems: dict[str, System] = {}
+            for kind in kinds:
+                try:
+                    system = kind(self.folder)
+                except Unavailable as missing:
+                    self.absent.append(str(missing))
+                    self.say(str(missing))
+                    continue
+                stack.callback(system.stop)
+                system.start()
+                systems[system.name] = system
+            yield systems

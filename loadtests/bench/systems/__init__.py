@@ -1,0 +1,1 @@
+"""Playhead, and what it is compared with."""

@@ -1,0 +1,102 @@
+"""Playhead itself, as `playhead serve` starts it, with its embedded servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from loadtests.bench.audience import MOVIES, as_json
+from loadtests.bench.systems.system import BIN, HTTP_PROCESSES, Command, Counts, free_port, post
+from service.embedded import embedded_database_url, embedded_redis_url
+from service.embedded.deadline import holds_within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadtests.bench.audience import Moment
+
+SETTLE_SECONDS = 300.0
+
+
+class Playhead:
+    """`settings` are playhead's, by their names without prefix."""
+
+    name = "playhead"
+
+    def __init__(self, folder: Path, movies: int = MOVIES, **settings: object) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = folder / "data"
+        self._log = folder / "playhead.log"
+        self._movies = movies
+        told = {"data_dir": self.data, "port": self.port, "workers": HTTP_PROCESSES, "log_format": "json"}
+        self._variables = {
+            f"PLAYHEAD_{name.upper()}": str(value) for name, value in (told | settings).items()
+        }
+        self._command: Command | None = None
+
+    @property
+    def redis_url(self) -> str:
+        return embedded_redis_url(self.data)
+
+    @property
+    def database_url(self) -> str:
+        return embedded_database_url(self.data)
+
+    def start(self) -> None:
+        said_before = self._log.read_bytes().count(b'"ready"') if self._log.exists() else 0
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._command = Command([str(BIN / "playhead"), "serve"], self._log, self._variables)
+        self._command.wait_until_said(lambda: self._log.read_bytes().count(b'"event":"ready"') > said_before)
+
+    def stop(self) -> None:
+        if self._command:
+            self._command.stop()
+
+    def roots(self) -> list[int]:
+        return [self._command.pid] if self._command else []
+
+    def request(self, moments: Sequence[Moment]) -> bytes:
+        spelled = [as_json(moment) for moment in moments]
+        return post("/v1/events", spelled[0] if len(spelled) == 1 else b"[%b]" % b",".join(spelled))
+
+    def expected(self, events: int) -> str:
+        return f'{{"accepted":{events},"duplicates":0,"rejected":[]'
+
+    def backlog_events(self) -> int:
+        """Events that are acknowledged and not yet in Postgres."""
+        return int(self.read("/readyz")["backlog_events"])
+
+    def settle(self) -> float:
+        started = time.monotonic()
+        if not holds_within(SETTLE_SECONDS, lambda: self.backlog_events() == 0):
+            raise RuntimeError(f"Postgres was still behind after {SETTLE_SECONDS:.0f} s")
+        return time.monotonic() - started
+
+    def counts(self) -> Counts:
+        """Over HTTP what is counted, movie by movie; with SQL what is stored."""
+        totals = (self.read(f"/v1/movies/movie-{number:05}") for number in range(self._movies))
+        return Counts(sum(total.get("events", 0) for total in totals), asyncio.run(self._rows()))
+
+    def read(self, path: str) -> dict[str, Any]:
+        """The answer, whatever its status."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=30) as response:  # noqa: S310 - our own address
+                answer: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as refused:
+            answer = json.load(refused)
+        return answer
+
+    async def _rows(self) -> int:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM events"))
+        finally:
+            await connection.close()

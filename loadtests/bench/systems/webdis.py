@@ -1,0 +1,128 @@
+"""Webdis, an HTTP server in C in front of Valkey, calling playhead's own counting script once a request.
+
+What one would get without playhead: nothing is checked, nothing is shared between requests, nothing goes to Postgres.
+The script's call is spelled beforehand, so its cost is not webdis'; its Valkey is set up as playhead's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
+
+from redis import Redis
+
+from loadtests.bench.systems.system import Command, Counts, found, free_port
+from service.counters import keys, packing, scripts
+from service.counters.partitions import partition_of
+from service.counters.servers import ONLY_HOME
+from service.embedded import DataFolder, EmbeddedValkey
+from service.events.event import Event
+from service.rules.constants import Constants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadtests.bench.audience import Moment
+
+PARTITIONS = 8
+BACKLOG_EVENTS_MAX = 10**9
+"""Nobody takes events out of its streams."""
+
+CONFIG = {"threads": 2, "pool_size": 20, "daemonize": False, "verbosity": 0, "database": 0}
+"""As many threads as playhead has HTTP processes. Each has its own connections to Valkey."""
+
+
+class Webdis:
+    name = "webdis"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._program = found("webdis", "webdis")
+        self.port = free_port()
+        self._command: Command | None = None
+        self._calls = 0
+
+    def start(self) -> None:
+        self._data = DataFolder(self._folder / "webdis")
+        self._valkey = EmbeddedValkey(self._data).start()
+        self._redis = Redis.from_url(self._valkey.url)
+        self._redis.function_load(scripts.library()[1], replace=True)
+        for partition in range(PARTITIONS):
+            self._redis.hset(keys.log(partition), "open", ONLY_HOME)
+        told = CONFIG | {"http_host": "127.0.0.1", "http_port": self.port}
+        told |= {
+            "redis_host": self._valkey.url.removeprefix("unix://"),
+            "logfile": str(self._folder / "webdis.log"),
+        }
+        config = self._folder / "webdis.json"
+        config.write_text(json.dumps(told))
+        self._command = Command([self._program, str(config)], self._folder / "webdis.out")
+        self._command.wait_for(self.port)
+
+    def stop(self) -> None:
+        if self._command:
+            self._command.stop()
+            self._redis.close()
+            self._valkey.stop()
+            self._data.close()
+
+    def roots(self) -> list[int]:
+        process = self._valkey.process
+        return [self._command.pid, process.pid] if self._command and process else []
+
+    def request(self, moments: Sequence[Moment]) -> bytes:
+        self._calls += 1
+        command = "/".join(quote_from_bytes(word, safe="") for word in spelled(moments, self._calls)).encode()
+        head = f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(command)}\r\n\r\n"
+        return head.encode() + command
+
+    def expected(self, events: int) -> str:
+        del events
+        return '{"FCALL":["'
+
+    def settle(self) -> float:
+        return 0.0
+
+    def counts(self) -> Counts:
+        appended = [self._redis.hget(keys.log(partition), "appended") for partition in range(PARTITIONS)]
+        return Counts(sum(int(count or 0) for count in appended), None)
+
+
+def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
+    """The counting script's call for events of one user, as playhead's writer makes it (`service.counters.calls`)."""
+    partition = partition_of(moments[0].user, PARTITIONS)
+    now_us = time.time_ns() // 1000
+    run, names = packing.pack(_event(moment, now_us) for moment in moments)
+    named = [keys.stream(partition), keys.log(partition), keys.call(partition, "webdis")]
+    named += keys.of_names(partition, names)
+    rules = Constants()
+    arguments = [
+        run,
+        call,
+        "0",
+        rules.heartbeat_interval_ms,
+        rules.heartbeat_gap_ms,
+        rules.implausible_tolerance_ms,
+        rules.idempotency_window_us,
+        BACKLOG_EVENTS_MAX,
+        ONLY_HOME,
+    ]
+    words: list[object] = ["FCALL", scripts.function_name("apply"), len(named), *named, *arguments]
+    return [word if isinstance(word, bytes) else str(word).encode() for word in words]
+
+
+def _event(moment: Moment, now_us: int) -> Event:
+    return Event(
+        moment.user,
+        moment.slug,
+        moment.kind,
+        moment.at_ms,
+        now_us,
+        now_us,
+        session=moment.session,
+        seq=moment.seq,
+        from_ms=moment.from_ms,
+    )

@@ -1,0 +1,172 @@
+"""Systems take short turns, one after another and again, so that what disturbs this machine disturbs them alike."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from statistics import median
+from typing import TYPE_CHECKING
+
+from loadtests.bench.generator import ANSWER_SECONDS_MAX, Job, Outcome, write_requests
+from loadtests.bench.processor import cpu_by_role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from loadtests.bench.audience import Moment
+    from loadtests.bench.systems.system import System
+
+MARGIN = 1.6
+"""How many more requests are written than the last turn took. One that runs out of them ends early, and is right."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn measured. CPU is until everything is stored, of the system's processes and the generator's."""
+
+    outcome: Outcome
+    events: int
+    cpu_seconds: dict[str, float]
+    settle_seconds: float
+
+    @property
+    def events_per_second(self) -> float:
+        return self.events / self.outcome.seconds if self.outcome.seconds else 0.0
+
+    def cpu_us_per_event(self, role: str) -> float:
+        return self.cpu_seconds.get(role, 0.0) / self.events * 1e6 if self.events else 0.0
+
+
+@dataclass(slots=True)
+class Player:
+    """A system, the story that it is sent, and the turns that it took. `batch` is the events of a request."""
+
+    system: System
+    story: Iterator[Moment]
+    batch: int = 1
+    turns: list[Turn] = field(default_factory=list)
+    acknowledged: int = 0
+    failures: list[str] = field(default_factory=list)
+    requests_per_second: float = 0.0
+
+    def requests(self) -> Iterator[bytes]:
+        while moments := list(islice(self.story, self.batch)):
+            yield self.system.request(moments)
+
+    def median(self, of: Callable[[Turn], float]) -> float:
+        return median(map(of, self.turns)) if self.turns else 0.0
+
+    @property
+    def events_per_second(self) -> float:
+        return self.median(lambda turn: turn.events_per_second)
+
+    def cpu_us_per_event(self) -> dict[str, float]:
+        """By role, medians over the turns; `all` is the system without the generator."""
+        roles = sorted({role for turn in self.turns for role in turn.cpu_seconds})
+        told = {role: self.median(lambda turn, role=role: turn.cpu_us_per_event(role)) for role in roles}  # type: ignore[misc]
+        told["all"] = self.median(
+            lambda turn: sum(turn.cpu_us_per_event(role) for role in turn.cpu_seconds if role != "generator")
+        )
+        return {role: round(us, 2) for role, us in told.items()}
+
+    def latencies_ms(self) -> dict[str, float]:
+        names = self.turns[0].outcome.latencies_ms if self.turns else {}
+        return {name: self.median(lambda turn, name=name: turn.outcome.latencies_ms[name]) for name in names}  # type: ignore[misc]
+
+
+def take_turns(
+    players: Sequence[Player],
+    folder: Path,
+    *,
+    connections: int,
+    seconds: float,
+    turns: int,
+    warm_seconds: float = 1.0,
+) -> None:
+    """A short turn that does not count, then `turns` each, closed loop."""
+    for player in players:
+        guess = player.requests_per_second or 40_000 / player.batch**0.5
+        warm = take_turn(player, folder, connections, warm_seconds, round(guess * warm_seconds) + 1)
+        player.requests_per_second = warm.events / player.batch / max(warm.outcome.seconds, 0.001)
+    for _ in range(turns):
+        for player in players:
+            count = round(player.requests_per_second * seconds * MARGIN) + connections
+            turn = take_turn(player, folder, connections, seconds, count)
+            player.turns.append(turn)
+            player.requests_per_second = turn.events / player.batch / turn.outcome.seconds
+
+
+def take_turn(
+    player: Player,
+    folder: Path,
+    connections: int,
+    seconds: float,
+    requests: int,
+    *,
+    rate: float | None = None,
+) -> Turn:
+    """Write the requests, post them, wait until everything is stored."""
+    path = folder / "requests"
+    write_requests(path, islice(player.requests(), requests))
+    job = Job(
+        player.system.port, str(path), connections, seconds, player.system.expected(player.batch), rate=rate
+    )
+    with Generator(job) as generator:
+        before = cpu_by_role([*player.system.roots(), generator.pid])
+        outcome = generator.run()
+        settle_seconds = player.system.settle()
+        after = cpu_by_role([*player.system.roots(), generator.pid])
+    if not outcome.answered:
+        raise RuntimeError(f"{player.system.name} took nothing: {outcome.failures}")
+    spent = Counter({role: after[role] - before[role] for role in after})
+    events = outcome.answered * player.batch
+    player.acknowledged += events
+    player.failures += outcome.failures
+    return Turn(outcome, events, dict(spent), settle_seconds)
+
+
+class Generator:
+    """The process that posts: started and connected before anything is measured, and there until it is measured."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __enter__(self) -> Generator:
+        words = [sys.executable, "-m", "loadtests.bench.generator"]
+        self._popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        self._say(json.dumps(asdict(self._job)))
+        assert self._hear() == "ready\n", "the generator could not connect"
+        return self
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def start(self) -> None:
+        self._say("go")
+
+    def finish(self) -> Outcome:
+        return Outcome(**json.loads(self._hear()))
+
+    def run(self) -> Outcome:
+        self.start()
+        return self.finish()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._popen.stdin
+        self._popen.stdin.close()
+        self._popen.wait(ANSWER_SECONDS_MAX)
+
+    def _say(self, line: str) -> None:
+        assert self._popen.stdin
+        self._popen.stdin.write(line + "\n")
+        self._popen.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._popen.stdout
+        return self._popen.stdout.readline()
