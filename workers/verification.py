@@ -11,6 +11,7 @@ Partitions don't know each other: each is verified by a process of its own, as m
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 import time
@@ -199,6 +200,7 @@ def _begin(replayed: Synchronized[int]) -> None:
     global _replayed  # noqa: PLW0603 - a pool gives its processes nothing else to keep things in
     _replayed = replayed
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # as in workers.recovering
 
 
 def _verify_partition(partition: int) -> Verdict:

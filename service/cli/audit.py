@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from random import Random, SystemRandom
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -16,9 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service import settings
 from service.errors import SettingsError
 from workers.comparison import Verdict
-from workers.recovery import Recovery
+from workers.recovering import recover_all
 from workers.stores import Stores, open_stores
 from workers.verification import verify_all
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 DRIFTS_SHOWN_MAX = 20
 
@@ -86,7 +89,7 @@ async def rebuild(*, verify: bool = False) -> int:
         verdict = await asyncio.to_thread(
             verify_all,
             configured.partitions,
-            min(configured.partitions, os.cpu_count() or 1),
+            _processes(configured),
             lambda events: bar.update(task, completed=events),
         )
     return _report(verdict, time.monotonic() - started)
@@ -125,16 +128,20 @@ async def recover() -> int:
 
     What Redis still has is kept; only the users of lost events are built again. Does nothing to a level partition.
     """
-    async with open_stores(settings.load()) as stores:
-        recovery = Recovery(stores.redis, stores.ledger, stores.history, stores.constants)
-        partitions = range(stores.settings.partitions)
-        lost = users = events = 0
-        started = time.monotonic()
-        for partition, checkpoint in (await stores.ledger.checkpoints(partitions)).items():
-            if done := await recovery.level(partition, checkpoint):
-                lost, users, events = lost + done.lost, users + done.users, events + done.events
+    configured = settings.load()
+    async with open_stores(configured):
+        pass  # both can be reached
+    started = time.monotonic()
+    with Console(stderr=True).status("looking at all partitions"):
+        done = await asyncio.to_thread(recover_all, configured.partitions, _processes(configured))
     seconds = time.monotonic() - started
+    lost, users, events = (sum(getattr(one, name) for one in done) for name in ("lost", "users", "events"))
     print(
-        f"{lost:,} lost events, {users:,} users built again, {events:,} raw events replayed in {seconds:.1f} s"
+        f"{lost:,} lost events, {users:,} users built again,"
+        f" {events:,} raw events replayed in {seconds:.1f} s, {events / seconds:,.0f} a second"
     )
     return 0
+
+
+def _processes(configured: Settings) -> int:
+    return min(configured.partitions, os.cpu_count() or 1)

@@ -12,6 +12,7 @@ from tests.faults.storm import Storm
 from tests.integration.serving import Serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from redis.asyncio import Redis
@@ -28,7 +29,7 @@ NAME = "canary"
 
 
 async def test_broken_flushers_are_noticed(
-    tmp_path: Path, redis: Redis, redis_url: str, database_url: str, seed: int
+    tmp_path: Path, redis: Redis, redis_url: str, database_url: str, seed: int, say: Callable[[str], None]
 ) -> None:
     """One after the other, on one playhead: what each of them does comes on top of what the books said before."""
     serving = Serving(tmp_path / "data", redis_url=redis_url, database_url=database_url)
@@ -39,6 +40,8 @@ async def test_broken_flushers_are_noticed(
         for breakage, does in BREAKAGES.items():
             now = await found_after(storm, breakage)
             did = (now.lost > before.lost, now.doubled > before.doubled)
+            lost, doubled = now.lost - before.lost, now.doubled - before.doubled
+            say(f"{breakage}: {lost} rows lost, {doubled} doubled")
             assert did == (does == "loses", does == "doubles"), (breakage, before, now)
             before = now
     finally:
