@@ -95,7 +95,10 @@ class Serving:
         assert self.popen is not None
         if self.popen.poll() is None:
             self.popen.send_signal(number)
-        return self.popen.wait(STOP_SECONDS)
+        try:
+            return self.popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it goes on: {self.processes()}\n{self.text()}") from None
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
