@@ -38,6 +38,13 @@ CALL_EVENTS = Histogram(
     registry=REGISTRY,
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
 )
+STREAMS = Gauge("playhead_streams", "Open WebSockets.", registry=REGISTRY, multiprocess_mode="livesum")
+STREAM_MESSAGES = Counter(
+    "playhead_stream_messages", "Messages with events that came over WebSockets.", registry=REGISTRY
+)
+ACKNOWLEDGEMENTS = Counter(
+    "playhead_stream_acknowledgements", "Messages that acknowledged events of WebSockets.", registry=REGISTRY
+)
 QUEUE_EVENTS = Gauge(
     "playhead_queue_events",
     "Events that wait for Redis in the HTTP processes.",

@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from service.api.context import ADMISSION, HISTORY, READER, REDIS, SETTINGS, STREAMS, WRITER
+from service.api.context import (
+    ADMISSION,
+    HISTORY,
+    READER,
+    READMIT,
+    REDIS,
+    ROOM,
+    SETTINGS,
+    SOCKETS,
+    STREAMS,
+    WRITER,
+)
 from service.api.guard import guard_of
+from service.api.room import room_of
 from service.api.routes import add_routes
-from service.api.server import Runner
+from service.api.server import Runner, end_sockets, end_streams
 from service.counters.calls import Bounds
 from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
@@ -36,7 +48,8 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
     """
     app = web.Application()
     app[SETTINGS], app[STREAMS] = settings, set()
-    app.on_shutdown.append(end_streams)
+    app[SOCKETS], app[ROOM] = set(), room_of(settings)
+    app.on_shutdown.extend((end_streams, end_sockets))
 
     async def counters(app: web.Application) -> AsyncIterator[None]:
         redis = connect(redis_url, settings.redis_timeout_seconds)
@@ -61,14 +74,9 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
     app.cleanup_ctx.append(counters)
     if guard := guard_of(settings):
         app.cleanup_ctx.append(guard.kept)
+        app[READMIT] = guard.readmit
     add_routes(app, guard)
     return app
-
-
-async def end_streams(app: web.Application) -> None:
-    """Answer the streams of lines that are open: they may be endless. Other requests are waited for."""
-    for patience in app[STREAMS]:
-        patience.end()
 
 
 def create_runner(settings: Settings, redis_url: str, database_url: str) -> web.AppRunner:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aiohttp import web
 from redis.asyncio import Redis
 
 from service.access.bucket import Bucket
 from service.api.body import Patience
+from service.api.inbox import Inbox
+from service.api.room import Room
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.db.history import History
 from service.settings import Settings
 from service.stored.admission import Admission
+
+
+class Readmit(Protocol):
+    """Whether the key of a request still opens, where keys are needed: a WebSocket outlives its request."""
+
+    def __call__(self, request: web.Request) -> Bucket | None: ...
+
 
 SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", Redis)
@@ -21,6 +32,12 @@ HISTORY = web.AppKey("history", History)
 ADMISSION = web.AppKey("admission", Admission)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
+
+SOCKETS = web.AppKey("sockets", set[Inbox])
+"""Of the open WebSockets."""
+
+ROOM = web.AppKey("room", Room)
+READMIT = web.AppKey("readmit", Readmit)
 
 BUCKET = web.RequestKey("bucket", Bucket)
 """Of a request that posts events: what they are drawn from, where its key has a limit."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from service import limits
+from service.api.inbox import PING_SECONDS
 from service.api.problems import answering
 from service.errors import NotFound
 
@@ -67,6 +68,7 @@ def prose(settings: Settings, name: str) -> str:
         "event_kib": limits.EVENT_BYTES_MAX // 2**10,
         "heartbeat_interval_seconds": settings.heartbeat_interval_seconds,
         "heartbeat_gap_seconds": settings.heartbeat_gap_seconds,
+        "ping_seconds": f"{PING_SECONDS:g}",
         "body_timeout_seconds": f"{settings.body_timeout_seconds:g}",
         "idempotency_hours": f"{settings.idempotency_window_seconds / 3600:g}",
     }

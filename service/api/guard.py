@@ -67,6 +67,16 @@ class Guard:
 
     def admit(self, request: web.Request, scope: Scope) -> None:
         """Raises Unauthorized, Forbidden, RateExceeded."""
+        key = self._key(request, scope)
+        if self._buckets:
+            self._draw(request, scope, key)
+
+    def readmit(self, request: web.Request) -> Bucket | None:
+        """What the events of an open stream are drawn from now; None without a limit. Raises as `admit`."""
+        key = self._key(request, Scope.INGEST)
+        return self._buckets.get(_bucket_name("events", key))
+
+    def _key(self, request: web.Request, scope: Scope) -> Key:
         token = _shown(request, scope)
         if not token:
             raise Unauthorized(
@@ -79,8 +89,7 @@ class Guard:
             raise Forbidden(
                 scope, f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
             )
-        if self._buckets:
-            self._draw(request, scope, key)
+        return key
 
     def _draw(self, request: web.Request, scope: Scope, key: Key) -> None:
         unit = "events" if scope is Scope.INGEST else "requests"

@@ -43,6 +43,8 @@ class Tally:
     accepted: int = 0
     duplicates: int = 0
     rejected: list[Rejection] = field(default_factory=list)
+    retry_after_seconds: int = 0
+    """When to send those again that were rejected as `unavailable`; 0 where none was."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -67,9 +69,10 @@ class Tally:
         if places:
             applied = await writer.apply([item for item in decoded if isinstance(item, Event)])
             refused += [
-                _uncounted(first_index + places[place], failure)
-                for place, failure in applied.failures.items()
+                uncounted(first_index + places[place], failure) for place, failure in applied.failures.items()
             ]
+            for failure in applied.failures.values():
+                self.retry_after_seconds = max(self.retry_after_seconds, failure.retry_after_seconds)
             accepted = len(places) - applied.duplicates - len(applied.failures)
             self.duplicates += applied.duplicates
             self.accepted += accepted
@@ -80,7 +83,7 @@ class Tally:
         self.rejected += sorted(refused, key=attrgetter("index"))
 
 
-def _uncounted(index: int, failure: Unavailable) -> Rejection:
+def uncounted(index: int, failure: Unavailable) -> Rejection:
     return Rejection(index, "", "unavailable", f"event {index}: {failure}; send it again")
 
 

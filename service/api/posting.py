@@ -138,3 +138,31 @@ EVENT_ANSWERS = (
     replace(KEYED[-1], models=READ),
     FAILED,
 )
+
+STREAM_ANSWERS = (
+    Answer(101, "The WebSocket is open."),
+    failure(
+        400,
+        "`unknown_subprotocol`: a `Sec-WebSocket-Protocol` was asked for.",
+        "unknown_subprotocol",
+        "no subprotocol is spoken here, so none may be asked for",
+    ),
+    failure(
+        403,
+        "`foreign_origin`: a page of an origin that is neither ours nor on the list asks. `missing_scope`: the key may"
+        " not do this.",
+        "foreign_origin",
+        "pages of this origin may not open streams (PLAYHEAD_CORS_ORIGINS names those that may)",
+        headers=KEYED[1].headers,
+    ),
+    failure(
+        426,
+        "`no_websocket`: this is for WebSockets only.",
+        "no_websocket",
+        "this is for WebSockets (RFC 6455, version 13)",
+        headers={"Upgrade": "`websocket`", "Sec-WebSocket-Version": "`13`"},
+    ),
+    KEYED[0],
+    KEYED[2],
+    FAILED,
+)

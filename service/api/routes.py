@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from service.access.keyring import Scope
-from service.api import docs, erasure, health, ingest, problems, reads
+from service.api import docs, erasure, health, ingest, problems, reads, stream
 from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
 from service.api.context import SETTINGS
 from service.api.headers import SHARED, Sharing, refuse_sniffing
 from service.api.openapi import DESCRIPTION, describe, get_openapi
-from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE
+from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE, STREAM_ANSWERS
 from service.api.schemas import (
     Erasure,
     Event,
@@ -92,6 +92,17 @@ POST_EVENTS = Call(
     models=(Event,),
     prose="events.md",
 )
+OPEN_STREAM = Call(
+    "GET",
+    "/v1/stream",
+    stream.get_stream,
+    "open_stream",
+    "events",
+    "Count events over a WebSocket",
+    STREAM_ANSWERS,
+    scope=Scope.INGEST,
+    prose="stream.md",
+)
 TOTALS = {"watch_seconds": 10, "effective_seconds": 10, "unique_seconds": 10}
 MOVIE_TOTALS = {"slug": "dune", **TOTALS, "viewers": 1, "events": 1}
 USER_TOTALS = {"user": "ann", **TOTALS, "movies": 1, "events": 1}
@@ -106,6 +117,7 @@ SAME = "The same as `POST /v1/events`."
 
 CALLS = (
     POST_EVENTS,
+    OPEN_STREAM,
     replace(POST_EVENTS, path="/events", name="post_events_at_events", prose="", description=SAME),
     replace(POST_EVENTS, path="/", name="post_events_at_root", prose="", description=SAME),
     Call(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from service import metrics
+from service.api.context import SOCKETS, STREAMS
 from service.api.problems import problem, problem_document
 
 if TYPE_CHECKING:
@@ -66,9 +67,22 @@ class Runner(web.AppRunner):
         """
         for site in list(self.sites):
             await site.stop()
+        await end_sockets(self.app)
         if isinstance(self.server, _Server):
             await self.server.leave(LEAVE_SECONDS)
         await super().cleanup()
+
+
+async def end_streams(app: web.Application) -> None:
+    """Answer the bodies of lines that are open: they may be endless. Other requests are waited for."""
+    for patience in app[STREAMS]:
+        patience.end()
+
+
+async def end_sockets(app: web.Application) -> None:
+    """Let the clients of WebSockets go, while they can still say farewell: once aiohttp stops, it hears nobody."""
+    for inbox in app[SOCKETS]:
+        inbox.end()
 
 
 class _Server(web.Server):
@@ -157,7 +171,7 @@ class _Refusal(asyncio.Protocol):
     """Tells a connection that there are too many, and ends it; what it sends is not even looked at."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         detail = "as many connections as this process takes are open (PLAYHEAD_CONNECTIONS_MAX)"
         transport.write(_answer(503, "too_many_connections", detail, b"Retry-After: 1"))
         if transport.can_write_eof():

@@ -18,7 +18,7 @@ from service.events.rejection import Rejection
 from service.events.wire import EXPECTED, WireEvent, event_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -33,6 +33,7 @@ _many = TypeAdapter(
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What editors on Windows put in front of UTF-8; RFC 8259 lets readers ignore it."""
 
+_WHITE_SPACE = b" \t\r\n"
 _GOT_CHARS_MAX = 60
 
 
@@ -41,18 +42,53 @@ def decode_body(body: bytes, received_us: int) -> tuple[list[Event | Rejection],
 
     Raises BadRequest: 400 for what is not JSON, 413 for an array of too many events.
     """
-    stripped = body.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r\n")
-    if not stripped.startswith(b"["):
-        return [_decode_single(stripped, received_us)], True
-    hostile = _hostile_items(stripped)
+    stripped = body.removeprefix(_BYTE_ORDER_MARK).lstrip(_WHITE_SPACE)
+    if stripped.startswith(b"["):
+        return _decode_array(stripped, 0, received_us), False
+    return [_decode_single(stripped, received_us)], True
+
+
+def decode_messages(
+    messages: list[bytes], first_index: int, received_us: int
+) -> Iterator[list[Event | Rejection]]:
+    """The events of some messages of a stream, each one event or an array of them, in groups of bounded size.
+
+    `first_index` is the index of the first event. A message that cannot be read counts as one event.
+    """
+    singles: list[bytes] = []
+    for padded in messages:
+        message = padded.strip(_WHITE_SPACE)
+        if not message.startswith(b"["):
+            singles.append(message)
+            continue
+        if singles:
+            yield decode_lines(singles, first_index, received_us)
+            first_index += len(singles)
+            singles = []
+        if group := _decode_array_message(message, first_index, received_us):
+            yield group
+            first_index += len(group)
+    if singles:
+        yield decode_lines(singles, first_index, received_us)
+
+
+def _decode_array_message(message: bytes, index: int, received_us: int) -> list[Event | Rejection]:
     try:
-        wires: Sequence[WireEvent | Rejection] = _each(hostile) if hostile else _many(stripped)
+        return _decode_array(message, index, received_us)
+    except BadRequest as unreadable:
+        return [Rejection(index, "", unreadable.reason, f"event {index}: {unreadable}")]
+
+
+def _decode_array(array: bytes, first_index: int, received_us: int) -> list[Event | Rejection]:
+    hostile = _hostile_items(array)
+    try:
+        wires: Sequence[WireEvent | Rejection] = _each(hostile, first_index) if hostile else _many(array)
     except ValidationError as invalid:
-        wires = _each(_items(stripped, invalid))
+        wires = _each(_items(array, invalid), first_index)
     return [
         wire if isinstance(wire, Rejection) else event_of(wire, index, received_us)
-        for index, wire in enumerate(wires)
-    ], False
+        for index, wire in enumerate(wires, first_index)
+    ]
 
 
 def decode_lines(lines: list[bytes], first_index: int, received_us: int) -> list[Event | Rejection]:
@@ -158,9 +194,9 @@ def _loads(text: bytes) -> Any:
         return None
 
 
-def _each(items: list[Any]) -> list[WireEvent | Rejection]:
+def _each(items: list[Any], first_index: int) -> list[WireEvent | Rejection]:
     """Each item by itself. It is written out again, so that strict reading means what it means for a whole body."""
-    return [_reread(item, index) for index, item in enumerate(items)]
+    return [_reread(item, index) for index, item in enumerate(items, first_index)]
 
 
 def _reread(item: Any, index: int) -> WireEvent | Rejection:

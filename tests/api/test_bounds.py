@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+import uvloop
 
-from service.api.server import LINGER_SECONDS
+from service.api.server import LINGER_SECONDS, _Refusal
 from service.settings import Settings
 from tests.api.client import JSON, NDJSON, event, lines
 from tests.api.conftest import serving
@@ -162,3 +163,17 @@ async def test_an_expectation_is_met_or_refused(api: Api) -> None:
         assert await line.status() == 200
     answer = await api.call("GET", "/healthz", headers={"Expect": "a miracle"})
     assert (answer.status, answer.json["reason"], answer.is_problem) == (417, "unknown_expectation", True)
+
+
+async def test_too_many_connections_are_told_so_on_the_loop_that_serves() -> None:
+    """`playhead serve` runs on uvloop, whose transports are of classes of their own."""
+
+    async def told() -> bytes:
+        server = await asyncio.get_running_loop().create_server(_Refusal, "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            answer = await reader.read()
+            writer.close()
+        return answer
+
+    assert said(await asyncio.to_thread(uvloop.run, told())) == (503, "too_many_connections")

@@ -67,7 +67,7 @@ async def test_a_call_is_answered_to_those_who_may_make_it(locked: Api, call: Ca
     for name, token in TOKENS.items():
         answer = await made(locked, call, bearer(token))
         if name in INCLUDED[call.scope]:
-            assert answer.status < 300
+            assert answer.status < 300 or (call.name, answer.status) == ("open_stream", 426)
         else:
             assert (answer.status, answer.is_problem, answer.json["reason"]) == (403, True, "missing_scope")
             assert repr(str(call.scope)) in answer.json["detail"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service import limits
 from service.errors import BadRequest
-from service.events.decode import decode_body, decode_lines
+from service.events.decode import decode_body, decode_lines, decode_messages
 from service.events.event import KINDS, Event
 from service.events.rejection import Rejection
 
@@ -223,3 +223,31 @@ def test_an_event_that_is_too_long_is_refused_alone(event: object) -> None:
     assert decode_body(text, NOW_US)[0] == refused
     batch, _ = decode_body(orjson.dumps([event, GOOD]), NOW_US)
     assert batch == [*refused, *decode_lines([orjson.dumps(GOOD)], 1, NOW_US)]
+
+
+def of_message(message: bytes) -> list[Decoded]:
+    """As a body of its own."""
+    try:
+        return decode_body(message, NOW_US)[0]
+    except BadRequest as unreadable:
+        return [Rejection(0, "", unreadable.reason, str(unreadable))]
+
+
+@given(
+    st.lists(
+        lines | st.lists(texts, max_size=3).map(lambda some: b" [" + b",".join(some) + b"]\n"), max_size=6
+    )
+)
+@example([b"[]", b"", b"[1", b"\xff[", b'[{"user":"ann","slug":"dune","at":1},7]', b"7"])
+def test_messages_say_what_each_says_as_a_body_and_indexes_run_on(messages: list[bytes]) -> None:
+    alone = list(chain(*map(of_message, messages)))
+    groups = list(decode_messages(messages, 5, NOW_US))
+    together = list(chain(*groups))
+    assert all(groups)
+    assert len(together) == len(alone)
+    for index, (one, same) in enumerate(zip(together, alone, strict=True), start=5):
+        if isinstance(one, Rejection):
+            assert isinstance(same, Rejection)
+            assert (one.index, one.field, one.reason) == (index, same.field, same.reason)
+        else:
+            assert one == same
