@@ -37,8 +37,12 @@ faults: install ## kill processes two hundred times under load; prints a seed, F
 	$(BIN)/python -m tests.faults
 
 .PHONY: bench
-bench: install ## measure playhead beside what it is compared with; fifteen minutes
-	$(BIN)/python -m loadtests.bench
+bench: install ## measure playhead beside what it is compared with; a quarter of an hour
+	$(BIN)/python -m loadtests.bench --json loadtests/results/latest.json
+
+.PHONY: bench-quick
+bench-quick: install ## the main ratios, beside those that are committed; a minute
+	$(BIN)/python -m loadtests.bench --quick
 
 .PHONY: check
 check: install ## format, lint, types, import contracts

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from loadtests.bench import report
+from loadtests.bench import page, report
 from loadtests.bench.laboratory import Laboratory
-from loadtests.bench.scenarios import SCENARIOS
+from loadtests.bench.scenarios import QUICK, SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from loadtests.bench.figures import Result
+
+QUICK_SECONDS, QUICK_TURNS = 1.5, 3
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference.json"
 
@@ -26,20 +30,32 @@ REFERENCE = Path(__file__).parents[1] / "results" / "reference.json"
 def main() -> int:
     """The exit code is 1 when books do not balance: times decide nothing."""
     arguments = _parser().parse_args()
-    console, began = Console(width=None if sys.stdout.isatty() else 160), time.monotonic()
-    results = {}
-    for name in arguments.scenario or SCENARIOS:
+    if arguments.quick:
+        arguments.seconds, arguments.turns = QUICK_SECONDS, QUICK_TURNS
+    results = _measure(arguments)
+    date = datetime.now(UTC).date().isoformat()
+    document = report.document(results, date, arguments.seconds, arguments.turns)
+    reference = json.loads(arguments.beside.read_text()) if arguments.beside.exists() else None
+    report.show(results, reference, Console(width=None if sys.stdout.isatty() else 170))
+    if arguments.json:
+        arguments.json.parent.mkdir(exist_ok=True)
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+    if arguments.write:
+        figures = [figure for result in results.values() for figure in result.figures]
+        page.write(arguments.write, document, figures)
+    return 1 if any(result.imbalances for result in results.values()) else 0
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, Result]:
+    """Each scenario in a folder of its own, which is removed when it is over."""
+    results, say = {}, _teller(time.monotonic())
+    for name in arguments.scenario or (QUICK if arguments.quick else SCENARIOS):
         with tempfile.TemporaryDirectory(prefix="playhead-bench-", ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o711)  # Postgres may run as another user
-            laboratory = Laboratory(Path(folder), arguments.seconds, arguments.turns, _teller(began))
+            laboratory = Laboratory(Path(folder), arguments.seconds, arguments.turns, say, arguments.quick)
             results[name] = SCENARIOS[name](laboratory)
             results[name].absent = laboratory.absent
-    document = report.document(results, datetime.now(UTC).date().isoformat())
-    reference = json.loads(arguments.beside.read_text()) if arguments.beside.exists() else None
-    report.show(results, reference, console)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
-    return 1 if any(result.imbalances for result in results.values()) else 0
+    return results
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,15 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"scenarios:\n{described}\n\nExit code 1 when books do not balance; times decide nothing.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "scenario", nargs="*", choices=[[], *SCENARIOS], help="what to measure; everything by default"
+    add = parser.add_argument
+    add("scenario", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO", help="everything by default")
+    add("--seconds", type=float, default=3.0, help="that a turn of one system takes (%(default)s)")
+    add("--turns", type=int, default=5, help="of each system; medians are told (%(default)s)")
+    add("--quick", action="store_true", help="only the main ratios, in less than a minute")
+    add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    add(
+        "--beside",
+        type=Path,
+        metavar="FILE",
+        default=REFERENCE,
+        help="show its figures, too (the committed ones)",
     )
-    parser.add_argument("--seconds", type=float, default=4.0, help="a turn of one system (%(default)s)")
-    parser.add_argument("--turns", type=int, default=5, help="of each system; medians are told (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument(
-        "--beside", type=Path, metavar="FILE", default=REFERENCE, help="show figures of that file, too"
-    )
+    add("--write", type=Path, metavar="PAGE", help="put table and plots between the markers of a page")
     return parser
 
 

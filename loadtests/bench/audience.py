@@ -23,7 +23,7 @@ LEAVE_FRACTION = 0.01
 
 
 class Moment(NamedTuple):
-    """An event; positions in ms. `from_ms` is where a seek came from."""
+    """An event; positions in ms. `from_ms` is where a seek came from. An empty session or id, a `seq` of 0: none."""
 
     user: str
     slug: str
@@ -32,6 +32,7 @@ class Moment(NamedTuple):
     kind: str
     at_ms: int
     from_ms: int | None = None
+    id: str = ""
 
 
 @dataclass(slots=True)
@@ -48,9 +49,12 @@ class Playback:
 def as_json(moment: Moment) -> bytes:
     """As a player writes it. Names hold nothing that JSON would escape."""
     came_from = "" if moment.from_ms is None else f',"from":{moment.from_ms / 1000:.3f}'
+    session = f',"session":"{moment.session}"' if moment.session else ""
+    seq = f',"seq":{moment.seq}' if moment.seq else ""
+    identity = f',"id":"{moment.id}"' if moment.id else ""
     return (
         f'{{"user":"{moment.user}","slug":"{moment.slug}","at":{moment.at_ms / 1000:.3f},"kind":"{moment.kind}"'
-        f'{came_from},"session":"{moment.session}","seq":{moment.seq}}}'
+        f"{came_from}{session}{seq}{identity}}}"
     ).encode()
 
 

@@ -51,8 +51,3 @@ def described(player: Player) -> dict[str, Any]:
         "latencies_ms": player.latencies_ms(),
         "turns_events_per_second": [round(turn.events_per_second) for turn in player.turns],
     }
-
-
-def ratio(value: float, comparator: float | None) -> float | None:
-    """How many times the comparator; None where that is absent."""
-    return value / comparator if comparator else None

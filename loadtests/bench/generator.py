@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS_MAX = 30.0
 """Past it a request counts as failed; nothing here should ever take so long."""
 
+OPEN_SECONDS_MAX = 10.0
 FAILURES_KEPT = 5
 _LENGTH = struct.Struct(">I")
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -40,9 +41,9 @@ _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`requests` is a file of `write_requests`; `repeats` begins it again at its end, for reads.
+    """`requests` is a file of `write_requests`. An answer is right whose body begins with `expected`.
 
-    `rate` is requests a second, for an open loop. An answer is right whose body begins with `expected`.
+    `rate` is requests a second, for an open loop. With `frames` a request is so many frames for a WebSocket.
     """
 
     port: int
@@ -51,7 +52,7 @@ class Job:
     seconds: float
     expected: str
     rate: float | None = None
-    repeats: bool = False
+    frames: int = 0
 
 
 @dataclass(slots=True)
@@ -85,6 +86,16 @@ def read_requests(path: Path) -> Iterator[bytes]:
         offset += 4 + length
 
 
+WINDOW = 10
+"""Requests of frames that one WebSocket has on their way."""
+
+HANDSHAKE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: cGxheWhlYWQncyBiZW5jaA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+_RECEIVED = re.compile(rb'\{"received":(\d+),"accepted":(\d+),"duplicates":0,"rejected":\[\]')
+
+
 class Load:
     """What all connections share: what is still to be sent, and what came of it."""
 
@@ -94,7 +105,7 @@ class Load:
         self.expected = job.expected.encode()
         self.outcome = Outcome()
         self.latencies: list[float] = []
-        self.idle: deque[Connection] = deque()
+        self.idle: deque[Connection | Stream] = deque()
         self.due: deque[float] = deque()
         self.busy = 0
         self.is_over = False
@@ -103,10 +114,7 @@ class Load:
     def next_request(self) -> bytes | None:
         if not self.waiting or self.is_over:
             return None
-        request = self.waiting.popleft()
-        if self.job.repeats:
-            self.waiting.append(request)
-        return request
+        return self.waiting.popleft()
 
     async def run(self) -> Outcome:
         """From here on it counts."""
@@ -145,7 +153,7 @@ class Load:
         while self.due and self.idle and self.waiting:
             self.idle.popleft().send(self.waiting.popleft(), self.due.popleft())
 
-    def freed(self, connection: Connection) -> None:
+    def freed(self, connection: Connection | Stream) -> None:
         """A connection has its answer."""
         if self.job.rate:
             self.idle.append(connection)
@@ -211,16 +219,89 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.load.busy and not self.load.done.is_set():
             self.load.fail(f"connection lost: {exc}")
+            self.load.done.set()
+
+
+class Stream(asyncio.Protocol):
+    """A WebSocket: up to WINDOW requests of frames are on their way; an acknowledgement says how many frames it has."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.buffer = b""
+        self.is_open = False
+        self.sent: deque[float] = deque()
+        self.acknowledged = 0
+        """Frames, of those that `sent` stands for."""
+        self.received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.write = cast("asyncio.Transport", transport).write
+        self.write(HANDSHAKE)
+
+    def send_next(self) -> None:
+        """Fill the window."""
+        while len(self.sent) < WINDOW and (request := self.load.next_request()) is not None:
+            self.send(request, time.perf_counter())
+
+    def send(self, request: bytes, due_at: float) -> None:
+        self.load.busy += 1
+        self.sent.append(due_at)
+        self.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        if not self.is_open:
+            head, end, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            if not end or not head.startswith(b"HTTP/1.1 101"):
+                self.load.fail(f"no WebSocket: {head.decode(errors='replace')}")
+                return
+            self.is_open = True
+            self.load.idle.append(self)
+        for payload in self.payloads():
+            self.note(payload)
+
+    def payloads(self) -> Iterator[bytes]:
+        """Of the whole frames that came: a server does not mask them, and ours sends none in parts."""
+        while len(self.buffer) > 1:
+            length, start = self.buffer[1], 2
+            if length > 125:
+                start += 2 if length == 126 else 8
+                length = int.from_bytes(self.buffer[2:start])
+            if len(self.buffer) < start + length:
+                return
+            payload, self.buffer = self.buffer[start : start + length], self.buffer[start + length :]
+            yield payload
+
+    def note(self, payload: bytes) -> None:
+        told = _RECEIVED.match(payload)
+        if told is None or int(told[2]) != int(told[1]) - self.received:
+            self.load.fail(payload.decode(errors="replace"))
+            return
+        self.acknowledged += int(told[2])
+        self.received = int(told[1])
+        now = time.perf_counter()
+        while self.sent and self.acknowledged >= self.load.job.frames:
+            self.acknowledged -= self.load.job.frames
+            self.load.latencies.append(now - self.sent.popleft())
             self.load.busy -= 1
-            self.load._finish()
+        self.load.freed(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.load.busy and not self.load.done.is_set():
+            self.load.fail(f"connection lost: {exc}")
+            self.load.done.set()
 
 
 async def generate(job: Job) -> Outcome:
     """Connect, say `ready`, wait for a line, run."""
     loop = asyncio.get_running_loop()
     load = Load(job)
+    kind = Stream if job.frames else Connection
     for _ in range(job.connections):
-        await loop.create_connection(lambda: Connection(load), "127.0.0.1", job.port)
+        await loop.create_connection(lambda: kind(load), "127.0.0.1", job.port)
+    async with asyncio.timeout(OPEN_SECONDS_MAX):
+        while len(load.idle) < job.connections:  # noqa: ASYNC110 - WebSockets open one by one
+            await asyncio.sleep(0.01)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     return await load.run()

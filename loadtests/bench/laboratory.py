@@ -23,6 +23,7 @@ class Laboratory:
     seconds: float
     turns: int
     say: Callable[[str], None]
+    is_quick: bool = False
     absent: list[str] = field(default_factory=list)
 
     @contextmanager

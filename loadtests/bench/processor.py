@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,15 +32,20 @@ class Process(NamedTuple):
     cpu_seconds: float
 
 
-def cpu_by_role(roots: Iterable[int], processes: Iterable[Process] | None = None) -> Counter[str]:
+def cpu_by_role(roots: Iterable[int], processes: Iterable[Process] | None = None) -> dict[str, float]:
     """CPU seconds so far of these processes and all below them."""
     known = {process.pid: process for process in (running() if processes is None else processes)}
     wanted = frozenset(roots)
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for process in known.values():
         if _is_below(process, wanted, known):
-            seconds[role_of(process, known)] += process.cpu_seconds  # type: ignore[assignment]
+            seconds[role_of(process, known)] += process.cpu_seconds
     return seconds
+
+
+def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """What each role has used in between."""
+    return {role: seconds - before.get(role, 0.0) for role, seconds in after.items()}
 
 
 def role_of(process: Process, known: Mapping[int, Process]) -> str:

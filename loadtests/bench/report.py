@@ -18,10 +18,11 @@ VERDICTS = {True: "yes", False: "NO", None: ""}
 ROLES_LAST = ("all", "generator")
 
 
-def document(results: dict[str, Result], date: str) -> dict[str, Any]:
+def document(results: dict[str, Result], date: str, seconds: float, turns: int) -> dict[str, Any]:
     """All of a run, for JSON."""
     machine = {"cpus": cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    return {"date": date, **machine, "scenarios": {name: asdict(result) for name, result in results.items()}}
+    scenarios = {name: asdict(result) for name, result in results.items()}
+    return {"date": date, **machine, "seconds": seconds, "turns": turns, "scenarios": scenarios}
 
 
 def show(results: dict[str, Result], reference: dict[str, Any] | None, console: Console) -> None:

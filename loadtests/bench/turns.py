@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
 from loadtests.bench.generator import ANSWER_SECONDS_MAX, Job, Outcome, write_requests
-from loadtests.bench.processor import cpu_by_role
+from loadtests.bench.processor import cpu_by_role, difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 
 MARGIN = 1.6
 """How many more requests are written than the last turn took. One that runs out of them ends early, and is right."""
+
+
+LOAD_SECONDS_MAX = 600.0
 
 
 @dataclass(slots=True)
@@ -42,9 +44,21 @@ class Turn:
         return self.cpu_seconds.get(role, 0.0) / self.events * 1e6 if self.events else 0.0
 
 
+def speed(turn: Turn) -> float:
+    return turn.events_per_second
+
+
+def p99(turn: Turn) -> float:
+    return turn.outcome.latencies_ms["p99"]
+
+
 @dataclass(slots=True)
 class Player:
-    """A system, the story that it is sent, and the turns that it took. `batch` is the events of a request."""
+    """A system, the story that it is sent, and the turns that it took. `batch` is the events of a request.
+
+    `spell` writes a request in place of the system, `expected` is then how its answer begins; `is_reading` leaves
+    the books alone.
+    """
 
     system: System
     story: Iterator[Moment]
@@ -53,10 +67,14 @@ class Player:
     acknowledged: int = 0
     failures: list[str] = field(default_factory=list)
     requests_per_second: float = 0.0
+    spell: Callable[[Sequence[Moment]], bytes] | None = None
+    expected: str = ""
+    is_reading: bool = False
+    is_stream: bool = False
 
     def requests(self) -> Iterator[bytes]:
         while moments := list(islice(self.story, self.batch)):
-            yield self.system.request(moments)
+            yield (self.spell or self.system.request)(moments)
 
     def median(self, of: Callable[[Turn], float]) -> float:
         return median(map(of, self.turns)) if self.turns else 0.0
@@ -77,6 +95,13 @@ class Player:
     def latencies_ms(self) -> dict[str, float]:
         names = self.turns[0].outcome.latencies_ms if self.turns else {}
         return {name: self.median(lambda turn, name=name: turn.outcome.latencies_ms[name]) for name in names}  # type: ignore[misc]
+
+
+def paired(ours: Player, theirs: Player | None, of: Callable[[Turn], float]) -> float | None:
+    """The median of the ratios of neighbouring turns: what lasts longer than a turn disturbs both alike."""
+    if theirs is None:
+        return None
+    return median(of(our) / of(their) for our, their in zip(ours.turns, theirs.turns, strict=True))
 
 
 def take_turns(
@@ -109,25 +134,42 @@ def take_turn(
     requests: int,
     *,
     rate: float | None = None,
+    is_settling: bool = True,
 ) -> Turn:
     """Write the requests, post them, wait until everything is stored."""
-    path = folder / "requests"
-    write_requests(path, islice(player.requests(), requests))
-    job = Job(
-        player.system.port, str(path), connections, seconds, player.system.expected(player.batch), rate=rate
-    )
+    job = job_of(player, folder / "requests", connections, seconds, requests, rate=rate)
     with Generator(job) as generator:
         before = cpu_by_role([*player.system.roots(), generator.pid])
         outcome = generator.run()
-        settle_seconds = player.system.settle()
+        settle_seconds = player.system.settle() if is_settling else 0.0
         after = cpu_by_role([*player.system.roots(), generator.pid])
+    return Turn(outcome, book(player, outcome), difference(before, after), settle_seconds)
+
+
+def job_of(
+    player: Player, path: Path, connections: int, seconds: float, requests: int, *, rate: float | None = None
+) -> Job:
+    """With its requests written to `path`."""
+    write_requests(path, islice(player.requests(), requests))
+    expected = player.expected or player.system.expected(player.batch)
+    port = player.system.port
+    return Job(port, str(path), connections, seconds, expected, rate, player.batch if player.is_stream else 0)
+
+
+def book(player: Player, outcome: Outcome) -> int:
+    """Note what was acknowledged; gives how many events that were."""
     if not outcome.answered:
         raise RuntimeError(f"{player.system.name} took nothing: {outcome.failures}")
-    spent = Counter({role: after[role] - before[role] for role in after})
     events = outcome.answered * player.batch
-    player.acknowledged += events
     player.failures += outcome.failures
-    return Turn(outcome, events, dict(spent), settle_seconds)
+    if not player.is_reading:
+        player.acknowledged += events
+    return events
+
+
+def load(player: Player, folder: Path, requests: int, connections: int = 8) -> None:
+    """So many requests, as fast as they are taken: what must be there before something else is measured."""
+    take_turn(player, folder, connections, LOAD_SECONDS_MAX, requests)
 
 
 class Generator:
@@ -159,8 +201,10 @@ class Generator:
 
     def __exit__(self, *_: object) -> None:
         assert self._popen.stdin
+        assert self._popen.stdout
         self._popen.stdin.close()
         self._popen.wait(ANSWER_SECONDS_MAX)
+        self._popen.stdout.close()
 
     def _say(self, line: str) -> None:
         assert self._popen.stdin

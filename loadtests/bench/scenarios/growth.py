@@ -1,0 +1,147 @@
+"""Whether an event costs more once there is more: ten times the users, movies, history, or stream backlog.
+
+Two playheads, one with little and one with ten times as much, take turns. Compared is CPU an event of all processes;
+with a backlog, that of HTTP processes and Valkey, since the flusher is held meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from loadtests.bench.audience import MOVIES, Moment, audience
+from loadtests.bench.books import imbalances
+from loadtests.bench.figures import Result
+from loadtests.bench.processor import running
+from loadtests.bench.scenarios.batches import BATCH_EVENTS, CONNECTIONS, take_turns_in_batches
+from loadtests.bench.systems.playhead import Playhead
+from loadtests.bench.turns import Player, load, paired, take_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loadtests.bench.laboratory import Laboratory
+    from loadtests.bench.turns import Turn
+
+AIM = 1.1
+TIMES = 10
+
+
+class Size(NamedTuple):
+    """`before` events of `history` are there, then those of `story` are measured."""
+
+    history: Iterator[Moment]
+    before: int
+    story: Iterator[Moment]
+    movies: int = MOVIES
+
+
+def growth(laboratory: Laboratory) -> Result:
+    """CPU an event with ten times the users, movies, history, or stream backlog, to that without."""
+    result = Result()
+    for what, size in {"users": _users, "movies": _movies, "history": _history}.items():
+        _compare(laboratory, result, what, size)
+    _compare_backlogs(laboratory, result)
+    return result
+
+
+def _users(times: int) -> Size:
+    """All of them are there, and all of them go on watching."""
+    viewers = 20_000 * times
+    story = audience(viewers)
+    return Size(story, viewers, story)
+
+
+def _movies(times: int) -> Size:
+    story = audience(movies=MOVIES * times)
+    return Size(story, 20_000, story, movies=MOVIES * times)
+
+
+def _history(times: int) -> Size:
+    """So many movies, which each of 2,000 viewers has watched before."""
+    viewers, each = 2000, 10 * times
+    seen = (
+        Moment(f"v-{number:07}", f"movie-{movie:05}", "before", 1, "heartbeat", 10_000 * movie)
+        for movie in range(each)
+        for number in range(viewers)
+    )
+    return Size(seen, viewers * each, audience(viewers))
+
+
+def _compare(laboratory: Laboratory, result: Result, what: str, size: Callable[[int], Size]) -> None:
+    laboratory.say(f"growth: {what}")
+    sizes = {1: size(1), TIMES: size(TIMES)}
+    kinds = [
+        lambda folder, times=times: Playhead(
+            folder / f"{what}-{times}", sizes[times].movies, f"{times}x {what}"
+        )
+        for times in sizes
+    ]
+    with laboratory.running(*kinds) as systems:
+        players = []
+        for system, (history, before, story, _) in zip(systems.values(), sizes.values(), strict=True):
+            player = Player(system, chain(islice(history, before), story), BATCH_EVENTS)
+            load(player, laboratory.folder, before // BATCH_EVENTS)
+            players.append(player)
+        take_turns_in_batches(laboratory, *players)
+        _conclude(result, what, players, _cpu_us)
+
+
+def _compare_backlogs(laboratory: Laboratory, result: Result) -> None:
+    """The flusher is stopped while the turns are taken; the backlog at their end is what they and the filling left."""
+    laboratory.say("growth: stream backlog")
+    filled = {1: 30, TIMES: 300}
+    kinds = [
+        lambda folder, times=times: Playhead(folder / f"backlog-{times}", MOVIES, f"{times}x backlog")
+        for times in filled
+    ]
+    with laboratory.running(*kinds) as systems:
+        players = [Player(system, audience(), BATCH_EVENTS) for system in systems.values()]
+        for player in players:
+            load(player, laboratory.folder, 20)
+        with _held_flushers(*(player.system.roots()[0] for player in players)):
+            for player, batches in zip(players, filled.values(), strict=True):
+                take_turn(player, laboratory.folder, CONNECTIONS, 600, batches, is_settling=False)
+            for _ in range(laboratory.turns):
+                for player in players:
+                    turn = take_turn(player, laboratory.folder, CONNECTIONS, 600, 30, is_settling=False)
+                    player.turns.append(turn)
+        _conclude(result, "stream backlog", players, _cpu_us_ahead_of_the_flusher)
+
+
+def _conclude(result: Result, what: str, players: list[Player], of: Callable[[Turn], float]) -> None:
+    small, large = players
+    result.show(f"growth: {TIMES} times the {what}", small, large)
+    result.add(
+        f"{TIMES} times the {what}: CPU an event", paired(large, small, of), "x", aim=AIM, is_upper=True
+    )
+    result.imbalances += [said for player in players for said in imbalances(player)]
+
+
+def _cpu_us(turn: Turn) -> float:
+    return sum(turn.cpu_us_per_event(role) for role in turn.cpu_seconds if role != "generator")
+
+
+def _cpu_us_ahead_of_the_flusher(turn: Turn) -> float:
+    return turn.cpu_us_per_event("http") + turn.cpu_us_per_event("valkey")
+
+
+@contextmanager
+def _held_flushers(*supervisors: int) -> Iterator[None]:
+    """Stopped within, by SIGSTOP."""
+    flushers = [
+        process.pid
+        for process in running()
+        if process.parent in supervisors and "workers.flushing" in process.command
+    ]
+    assert len(flushers) == len(supervisors)
+    for pid in flushers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in flushers:
+            os.kill(pid, signal.SIGCONT)

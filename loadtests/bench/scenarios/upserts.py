@@ -1,0 +1,45 @@
+"""Against the service that most people would write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadtests.bench.audience import audience
+from loadtests.bench.books import imbalances
+from loadtests.bench.figures import Result
+from loadtests.bench.scenarios.batches import BATCH_EVENTS, take_turns_in_batches
+from loadtests.bench.systems.playhead import Playhead
+from loadtests.bench.systems.upsert import Upsert
+from loadtests.bench.turns import Player, paired, speed, take_turns
+
+if TYPE_CHECKING:
+    from loadtests.bench.laboratory import Laboratory
+
+CONNECTIONS = 64
+
+
+def upserts(laboratory: Laboratory) -> Result:
+    """Beside a service that upserts a row an event into Postgres: events a second, single and in batches."""
+    result = Result()
+    with laboratory.running(Playhead, Upsert) as systems:
+        laboratory.say("beside upserts, one event a request")
+        singles = {name: Player(system, audience()) for name, system in systems.items()}
+        take_turns(
+            list(singles.values()),
+            laboratory.folder,
+            connections=CONNECTIONS,
+            seconds=laboratory.seconds,
+            turns=laboratory.turns,
+        )
+        laboratory.say("beside upserts, 1,000 events a request")
+        batched = {
+            name: Player(system, singles[name].story, BATCH_EVENTS, acknowledged=singles[name].acknowledged)
+            for name, system in systems.items()
+        }
+        take_turns_in_batches(laboratory, *batched.values())
+        for title, players, aim in (("single", singles, 20.0), ("batches", batched, 100.0)):
+            result.show(f"beside upserts, {title}", *players.values())
+            times = paired(players["playhead"], players["upsert"], speed)
+            result.add(f"events a second, to upserts, {title}", times, "x", aim=aim)
+        result.imbalances = [said for player in batched.values() for said in imbalances(player)]
+    return result
