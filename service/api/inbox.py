@@ -36,9 +36,7 @@ class Socket(web.WebSocketResponse):
 
     def __init__(self) -> None:
         # Compression would cost more than all else a message costs; and text is checked where it is decoded.
-        super().__init__(
-            autoclose=False, autoping=False, compress=False, max_msg_size=BODY_BYTES_MAX, decode_text=False
-        )
+        super().__init__(autoping=False, compress=False, max_msg_size=BODY_BYTES_MAX, decode_text=False)
 
     async def close(self, **_options: object) -> bool:
         return False

@@ -202,6 +202,15 @@ async def test_a_message_that_is_too_large_is_1009_after_what_came_before(api: A
     assert await api.events() == 2
 
 
+async def test_who_is_still_sending_hears_the_farewell(api: Api) -> None:
+    """A connection closed with unread data would be reset, and what was said last be lost."""
+    huge = b"\x81\xff" + (4 * BODY_BYTES_MAX).to_bytes(8) + bytes(4 + 4 * BODY_BYTES_MAX)
+    async with opened(api) as line:
+        await line.send(frame(TEXT, EVENT) + huge)
+        (_, answer), (opcode, words) = read_frames(await line.rest())
+    assert (orjson.loads(answer)["accepted"], opcode, words[:2]) == (1, CLOSE, b"\x03\xf1")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -169,8 +169,8 @@ async def test_streams_leave_a_part_of_the_queue_to_those_who_post(serve: Serve)
     async def stream(number: int) -> None:
         async with streaming(api) as client:
             for _ in range(5):
-                await client.send([event(user=f"user {number}")] * 40)
-            assert (await client.answered(200)).accepted == 200
+                await client.send([event(user=f"user {number}")] * 50)
+            assert (await client.answered(250)).accepted == 250
 
     streams = asyncio.gather(*(stream(number) for number in range(10)))
     posted = 0
@@ -178,4 +178,4 @@ async def test_streams_leave_a_part_of_the_queue_to_those_who_post(serve: Serve)
         assert (await api.post([event(user="poster")] * 10)).status == 200
         posted += 10
     await streams
-    assert await api.events() == 2000 + posted
+    assert await api.events() == 2500 + posted
