@@ -9,7 +9,7 @@ from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.scenarios.batches import BATCH_EVENTS, take_turns_in_batches
 from loadtests.bench.systems.playhead import Playhead
-from loadtests.bench.systems.upsert import Upsert
+from loadtests.bench.systems.upsert import TunedUpsert, Upsert
 from loadtests.bench.turns import Player, paired, speed, take_turns
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CONNECTIONS = 64
 def upserts(laboratory: Laboratory) -> Result:
     """Beside a service that upserts a row an event into Postgres: events a second, single and in batches."""
     result = Result()
-    with laboratory.running(Playhead, Upsert) as systems:
+    with laboratory.running(Playhead, Upsert, TunedUpsert) as systems:
         laboratory.say("beside upserts, one event a request")
         singles = {name: Player(system, audience()) for name, system in systems.items()}
         take_turns(
@@ -37,9 +37,11 @@ def upserts(laboratory: Laboratory) -> Result:
             for name, system in systems.items()
         }
         take_turns_in_batches(laboratory, *batched.values())
-        for title, players, aim in (("single", singles, 20.0), ("batches", batched, 100.0)):
+        for title, players, aim in (("singles", singles, 20.0), ("batches", batched, 100.0)):
             result.show(f"beside upserts, {title}", *players.values())
             times = paired(players["playhead"], players["upsert"], speed)
-            result.add(f"events a second, to upserts, {title}", times, "x", aim=aim)
+            result.add(f"{title}: events a second, to upserts", times, "x", aim=aim)
+            times = paired(players["playhead"], players["upsert, tuned"], speed)
+            result.add(f"{title}: events a second, to tuned upserts", times, "x")
         result.imbalances = [said for player in batched.values() for said in imbalances(player)]
     return result
