@@ -7,9 +7,8 @@ import json
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -33,16 +32,15 @@ def main() -> int:
     if arguments.quick:
         arguments.seconds, arguments.turns = QUICK_SECONDS, QUICK_TURNS
     results = _measure(arguments)
-    date = datetime.now(UTC).date().isoformat()
-    document = report.document(results, date, arguments.seconds, arguments.turns)
-    reference = json.loads(arguments.beside.read_text()) if arguments.beside.exists() else None
-    report.show(results, reference, Console(width=None if sys.stdout.isatty() else 170))
+    turns = f"{arguments.turns} turns of {arguments.seconds:g} s"
+    document = report.document(results, turns)
+    report.show(results, _read(arguments.beside), Console(width=None if sys.stdout.isatty() else 170))
     if arguments.json:
+        document = _ordered(_read(arguments.json) | document)
         arguments.json.parent.mkdir(exist_ok=True)
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.write:
-        figures = [figure for result in results.values() for figure in result.figures]
-        page.write(arguments.write, document, figures)
+        page.write(arguments.write, document)
     return 1 if any(result.imbalances for result in results.values()) else 0
 
 
@@ -56,6 +54,16 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Result]:
             results[name] = SCENARIOS[name](laboratory)
             results[name].absent = laboratory.absent
     return results
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What was measured before; nothing where that is not there."""
+    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return told
+
+
+def _ordered(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: document[name] for name in SCENARIOS if name in document}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=3.0, help="that a turn of one system takes (%(default)s)")
     add("--turns", type=int, default=5, help="of each system; medians are told (%(default)s)")
     add("--quick", action="store_true", help="only the main ratios, in less than a minute")
-    add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    add("--json", type=Path, metavar="FILE", help="write what was measured; keeps its other scenarios")
     add(
         "--beside",
         type=Path,
@@ -81,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         default=REFERENCE,
         help="show its figures, too (the committed ones)",
     )
-    add("--write", type=Path, metavar="PAGE", help="put table and plots between the markers of a page")
+    add("--write", type=Path, metavar="PAGE", help="put table and plots into a page, of all in --json")
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.plots import bars
-from loadtests.bench.report import aim_of, shown
+from loadtests.bench.report import aim_of, figures, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ PLOTTED = ("one event a request, 64 connections", "1,000 events a request", "bes
 """What is drawn of everything that was measured, where it was."""
 
 
-def write(page: Path, document: dict[str, Any], figures: list[Figure]) -> None:
+def write(page: Path, document: dict[str, Any]) -> None:
     """Replace what is between the markers, and the plots beside the page, in a folder of its name."""
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -28,26 +28,28 @@ def write(page: Path, document: dict[str, Any], figures: list[Figure]) -> None:
         raise ValueError(f"{page} lacks the lines {BEGIN} and {END}")
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
-    measured = [_said(document), _table(figures), *_plots(folder, document), *_details(document)]
+    measured = [_said(document), _table(figures(document)), *_plots(folder, document), *_details(document)]
     page.write_text(before + BEGIN + "\n\n" + "\n\n".join(measured) + "\n\n" + END + after)
 
 
 def _said(document: dict[str, Any]) -> str:
-    balanced = all(not scenario["imbalances"] for scenario in document["scenarios"].values())
-    absent = [said for scenario in document["scenarios"].values() for said in scenario["absent"]]
-    return (
-        f"Measured on {document['date']}, {document['cpus']} CPUs ({document['machine']}), Python {document['python']},"
-        f" {document['turns']} turns of {document['seconds']:g} s each."
-        f" {'All books balanced.' if balanced else '**Books did not balance.**'}"
-        + "".join(f" Left out: {said}." for said in dict.fromkeys(absent))
-    )
+    """Where, when and how; each of it once, unless scenarios were measured apart."""
+    conditions: dict[str, list[str]] = {}
+    for name, scenario in document.items():
+        said = f"{scenario['date']} on {scenario['machine']}, {scenario['turns']}"
+        conditions.setdefault(said, []).append(name)
+    sentences = [f"Measured {said} ({', '.join(names)})." for said, names in conditions.items()]
+    balanced = not any(scenario["imbalances"] for scenario in document.values())
+    sentences.append("All books balanced." if balanced else "**Books did not balance.**")
+    absent = dict.fromkeys(said for scenario in document.values() for said in scenario["absent"])
+    return " ".join(sentences + [f"Left out: {said}." for said in absent])
 
 
-def _table(figures: list[Figure]) -> str:
+def _table(told: list[Figure]) -> str:
     rows = ["| what | measured | aim | holds |", "|---|---:|---:|---|"]
     rows += [
         f"| {figure.name} | {shown(figure.value, figure.unit)} | {aim_of(figure)} | {VERDICTS[figure.holds]} |"
-        for figure in figures
+        for figure in told
     ]
     return "\n".join(rows)
 
@@ -95,4 +97,4 @@ def _details(document: dict[str, Any]) -> list[str]:
 
 
 def _measured(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [item for scenario in document["scenarios"].values() for item in scenario["measured"].items()]
+    return [item for scenario in document.values() for item in scenario["measured"].items()]

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict
+from datetime import UTC, datetime
 from os import cpu_count
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from loadtests.bench.figures import Figure
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from loadtests.bench.figures import Figure, Result
+    from loadtests.bench.figures import Result
 
 VERDICTS = {True: "yes", False: "NO", None: ""}
 ROLES_LAST = ("all", "generator")
 
 
-def document(results: dict[str, Result], date: str, seconds: float, turns: int) -> dict[str, Any]:
-    """All of a run, for JSON."""
-    machine = {"cpus": cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    scenarios = {name: asdict(result) for name, result in results.items()}
-    return {"date": date, **machine, "seconds": seconds, "turns": turns, "scenarios": scenarios}
+def document(results: dict[str, Result], turns: str) -> dict[str, Any]:
+    """All of a run, for JSON; `turns` says how long they were. Each scenario says when and where it was measured."""
+    measured = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}",
+        "turns": turns,
+    }
+    return {name: measured | asdict(result) for name, result in results.items()}
+
+
+def figures(document: dict[str, Any]) -> list[Figure]:
+    return [Figure(**figure) for scenario in document.values() for figure in scenario["figures"]]
 
 
 def show(results: dict[str, Result], reference: dict[str, Any] | None, console: Console) -> None:
@@ -58,9 +68,8 @@ def aim_of(figure: Figure) -> str:
     )
 
 
-def _told(reference: dict[str, Any] | None) -> dict[str, float]:
-    scenarios = (reference or {}).get("scenarios", {}).values()
-    return {figure["name"]: figure["value"] for scenario in scenarios for figure in scenario["figures"]}
+def _told(reference: dict[str, Any] | None) -> dict[str, float | None]:
+    return {figure.name: figure.value for figure in figures(reference or {})}
 
 
 def _measured(title: str, systems: dict[str, Any]) -> Table:

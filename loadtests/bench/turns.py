@@ -26,6 +26,9 @@ MARGIN = 1.6
 
 LOAD_SECONDS_MAX = 600.0
 
+GUESS_EVENTS_PER_SECOND = 20_000
+"""How many a first turn may want; with fewer than it would take it only is shorter."""
+
 
 @dataclass(slots=True)
 class Turn:
@@ -115,7 +118,7 @@ def take_turns(
 ) -> None:
     """A short turn that does not count, then `turns` each, closed loop."""
     for player in players:
-        guess = player.requests_per_second or 40_000 / player.batch**0.5
+        guess = player.requests_per_second or GUESS_EVENTS_PER_SECOND / player.batch
         warm = take_turn(player, folder, connections, warm_seconds, round(guess * warm_seconds) + 1)
         player.requests_per_second = warm.events / player.batch / max(warm.outcome.seconds, 0.001)
     for _ in range(turns):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -162,11 +163,10 @@ def test_a_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
     written = tmp_path / "performance.md"
     written.write_text(f"before\n{page.BEGIN}\nearlier\n{page.END}\nafter\n")
     measured = {"1,000 events a request": {"playhead": _described()}}
-    scenario = {"measured": measured, "imbalances": [], "absent": []}
-    document = {"date": "2026-11-21", "cpus": 2, "machine": "x", "python": "3", "turns": 1, "seconds": 1.0}
-    page.write(
-        written, document | {"scenarios": {"batches": scenario}}, [Figure("speed", 5.0, "/s", aim=4.0)]
-    )
+    scenario: dict[str, object] = {"measured": measured, "imbalances": [], "absent": []}
+    scenario |= {"date": "2026-11-21", "machine": "2 CPUs", "turns": "1 turn"}
+    scenario["figures"] = [asdict(Figure("speed", 5.0, "/s", aim=4.0))]
+    page.write(written, {"batches": scenario})
     text = written.read_text()
     assert text.startswith(f"before\n{page.BEGIN}\n")
     assert text.endswith(f"{page.END}\nafter\n")

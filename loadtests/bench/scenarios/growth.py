@@ -50,7 +50,7 @@ def growth(laboratory: Laboratory) -> Result:
 
 def _users(times: int) -> Size:
     """All of them are there, and all of them go on watching."""
-    viewers = 20_000 * times
+    viewers = 10_000 * times
     story = audience(viewers)
     return Size(story, viewers, story)
 
@@ -61,8 +61,8 @@ def _movies(times: int) -> Size:
 
 
 def _history(times: int) -> Size:
-    """So many movies, which each of 2,000 viewers has watched before."""
-    viewers, each = 2000, 10 * times
+    """So many movies, which each of 1,000 viewers has watched before."""
+    viewers, each = 1000, 10 * times
     seen = (
         Moment(f"v-{number:07}", f"movie-{movie:05}", "before", 1, "heartbeat", 10_000 * movie)
         for movie in range(each)
