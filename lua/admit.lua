@@ -1,6 +1,6 @@
 -- Brings an evicted user back, before its next event: movies' shares still contain it.
 --
--- KEYS  1 log hash   2 user hash   3 recent sorted set   4 ids sorted set; then for each pair its coverage
+-- KEYS  1 log hash
 -- ARGV  1 what `pass` said before the image was read from Postgres; 2 and on: the image (include/images.lua); one without
 --       pairs is a user that Postgres does not know
 -- REPLY 1 brought in, 0 there already
@@ -19,8 +19,9 @@ end
 
 local function admit(keys, args)
   if pass_of(keys[1]) ~= args[1] then return redis.error_reply('STALE somebody left in between') end
-  if redis.call('HEXISTS', keys[2], TOTALS_FIELD) == 1 then return 0 end
-  write_image(read_image(keys, args, 2, 2))
+  local tag, image = tag_of(keys[1]), read_image(args, 2)
+  if redis.call('EXISTS', user_key(tag, image.name)) == 1 then return 0 end
+  write_image(tag, image)
   return 1
 end
 

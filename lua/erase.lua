@@ -3,57 +3,65 @@
 -- Until Postgres has erased the user too, an empty record stays in its place: without it the user would be brought back
 -- from there with the next event.
 --
--- KEYS  1 stream   2 log hash; then as in apply.lua for the user, its movies and its pairs
--- ARGV  1 a run that names them, without events (include/run.lua)   2 the name of this server
+-- KEYS  1 stream   2 log hash
+-- ARGV  1 a run that names the user, its movies and its pairs, without events (include/run.lua)   2 the name of this server
 -- REPLY {id of the entry, user record, sessions forgotten, ids forgotten}
 -- ERROR CLOSED the partition is not known to be level with Postgres; STALE the user is not here any more, or has a
 --       pair that is not named. Nothing was changed
 
-local function count_sessions(user_key)
-  local count = 0
-  for _, field in ipairs(redis.call('HKEYS', user_key)) do
-    if string.sub(field, 1, 2) == 's:' then count = count + 1 end
+local function count_sessions(fields)
+  local known, count = {}, 0
+  for _, field in ipairs(fields) do
+    if not slug_of(field) and not known[field] then
+      known[field], count = true, count + 1
+    end
   end
   return count
 end
 
+-- Whether the user has a pair that the run does not name.
+local function has_other_pairs(tag, user, run)
+  local named = {}
+  for _, slug in ipairs(run.slugs) do named[slug] = true end
+  for _, slug in ipairs(slugs_of(tag, user)) do
+    if not named[slug] then return true end
+  end
+  return false
+end
+
 -- What the movies lose: all that the user's pairs gave to them.
-local function take_shares(run)
+local function take_shares(run, tag)
   for _, pair in ipairs(run.pairs) do
-    local movie = run.movies[pair.movie]
-    local counters = unpack_pair(redis.call('HGET', run.users[1].key, pair_field(movie.slug)))
-    local share = unpack_movie(redis.call('GET', movie.key))
-    share.watch_ms = share.watch_ms - counters.watch_ms
-    share.effective_ms = share.effective_ms - counters.effective_ms
-    share.unique_cells = share.unique_cells - counters.unique_cells
-    share.events = share.events - counters.events
-    share.viewers = share.viewers - 1
-    redis.call('SET', movie.key, pack_movie(share))
+    local movie = pair.movie
+    movie.watch_ms = movie.watch_ms - pair.watch_ms
+    movie.effective_ms = movie.effective_ms - pair.effective_ms
+    movie.unique_cells = movie.unique_cells - pair.unique_cells
+    movie.events = movie.events - pair.events
+    movie.viewers = movie.viewers - 1
+    redis.call('SET', movie_key(tag, movie.slug), pack_movie(movie))
   end
 end
 
 local function erase(keys, args)
-  local stream_key, log_key = keys[1], keys[2]
+  local stream_key, log_key, tag = keys[1], keys[2], tag_of(keys[1])
   local run = open_run(args[1])
-  bind_keys(run, keys, 3)
-  local user, slugs = run.users[1], {}
-  user.record = redis.call('HGET', user.key, TOTALS_FIELD)
-  for i, movie in ipairs(run.movies) do slugs[i] = movie.slug end
   local log = redis.call('HMGET', log_key, 'appended', 'open')
   if log[2] ~= args[2] then return redis.error_reply('CLOSED this partition is being recovered') end
-  if not user.record then return redis.error_reply('STALE the user is not here') end
-  if has_other_pairs(user.key, slugs) then return redis.error_reply('STALE the user has another pair') end
+  local records = load_users(run, tag, false)
+  local user = run.users[1]
+  if not records[1] then return redis.error_reply('STALE the user is not here') end
+  if has_other_pairs(tag, user, run) then return redis.error_reply('STALE the user has another pair') end
 
-  take_shares(run)
-  local sessions, ids = count_sessions(user.key), redis.call('ZCARD', user.ids_key)
-  redis.call('DEL', user.key, user.recent_key, user.ids_key)
-  for _, pair in ipairs(run.pairs) do redis.call('DEL', pair.coverage_key) end
+  load_pairs(run, tag)
+  take_shares(run, tag)
+  local sessions, ids = count_sessions(fields_of(tag, user)), redis.call('ZCARD', ids_key(tag, user.name))
+  forget_user(tag, user)
   local appended = tonumber(log[1] or 0) + 1
-  local erased = unpack_user(false)
+  local erased = read_user_record(user.name, false)
   erased.appended = appended
-  redis.call('HSET', user.key, TOTALS_FIELD, pack_user(erased))
+  redis.call('SET', user_key(tag, user.name), pack_totals(erased))
   redis.call('HINCRBY', log_key, 'erased', 1)
-  return { append(run, stream_key, log_key, appended, 'E'), user.record, sessions, ids }
+  return { append(run, stream_key, log_key, appended, 'E'), pack_totals(user), sessions, ids }
 end
 
 register('erase', erase, 'allow-oom')

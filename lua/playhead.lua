@@ -7,6 +7,7 @@
 -- Strings are records of unsigned big-endian integers, packed with `struct`: a tenth of the cost of text. Lua's numbers
 -- are doubles, exact up to 2^53; nothing here grows past that (limits in service/limits.py).
 
+-- @include include/names.lua
 -- @include include/records.lua
 -- @include include/run.lua
 -- @include include/sequence.lua

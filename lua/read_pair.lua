@@ -1,25 +1,35 @@
 -- A pair as clients read it, all of it from one moment.
 --
--- KEYS  1 user hash   2 coverage string   3 log hash
--- ARGV  1 slug
+-- KEYS  1 log hash
+-- ARGV  1 user   2 slug
 -- REPLY {pair record or false, coverage or false, 1 if the user may be in Postgres only, else 0}
 
 -- Whether somebody who is not here may have been evicted: then Postgres knows.
-local function may_be_evicted(user_key, log_key)
-  if redis.call('HEXISTS', user_key, TOTALS_FIELD) == 1 then return 0 end
-  return redis.call('HEXISTS', log_key, 'evicted')
+local function may_be_evicted(record, log_key)
+  return record and 0 or redis.call('HEXISTS', log_key, 'evicted')
+end
+
+-- A user's pair, or false.
+local function find_pair(tag, user, slug)
+  if user.at and user.at.pair.slug == slug then return user.at.pair end
+  local record = redis.call('HGET', pairs_key(tag, user.name), pair_field(slug))
+  return record and read_pair_record(slug, record)
 end
 
 local function read_pair(keys, args)
-  local user_key, coverage_key, log_key = keys[1], keys[2], keys[3]
+  local tag, name, slug = tag_of(keys[1]), args[1], args[2]
+  local record = redis.call('GET', user_key(tag, name))
+  local pair = record and find_pair(tag, read_user_record(name, record), slug)
   return {
-    redis.call('HGET', user_key, pair_field(args[1])), redis.call('GET', coverage_key), may_be_evicted(user_key, log_key),
+    pair and pack_pair(pair), pair and read_coverage(pair, coverage_key(tag, name, slug)),
+    may_be_evicted(record, keys[1]),
   }
 end
 
--- KEYS  1 user hash   2 log hash   REPLY {user record or false, 1 if the user may be in Postgres only, else 0}
-local function read_user(keys, _)
-  return { redis.call('HGET', keys[1], TOTALS_FIELD), may_be_evicted(keys[1], keys[2]) }
+-- KEYS  1 log hash   ARGV  1 user   REPLY {user record or false, 1 if the user may be in Postgres only, else 0}
+local function read_user(keys, args)
+  local record = redis.call('GET', user_key(tag_of(keys[1]), args[1]))
+  return { record and string.sub(record, 1, TOTALS_BYTES), may_be_evicted(record, keys[1]) }
 end
 
 register('read_pair', read_pair, 'no-writes')

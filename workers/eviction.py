@@ -45,11 +45,11 @@ SCARCE_IDLE_SECONDS = 3600.0
 
 
 class Idle(NamedTuple):
-    """Users who may leave, with the slugs of their pairs. `used_share` is of Redis' memory bound, 0 without one."""
+    """Users who may leave. `used_share` is of Redis' memory bound, 0 without one."""
 
     cursor: str
     used_share: float
-    users: list[tuple[str, list[str]]]
+    users: list[str]
 
 
 @dataclass(slots=True)
@@ -117,21 +117,18 @@ async def find_idle(redis: Redis, partition: int, cursor: str, since_us: int, sn
         len(keys.user_prefix(partition)),
     ]
     following, used, bound, found = await scripts.call_one(redis, "idle", [keys.log(partition)], arguments)
-    users = [
-        (found[at].decode(), [slug.decode() for slug in found[at + 1]]) for at in range(0, len(found), 2)
-    ]
-    return Idle(following.decode(), used / bound if bound else 0.0, users)
+    return Idle(following.decode(), used / bound if bound else 0.0, [name.decode() for name in found])
 
 
 async def evict(
     redis: Redis,
     partition: int,
-    users: Sequence[tuple[str, Sequence[str]]],
+    users: Sequence[str],
     since_us: int,
     snapshotted: int,
 ) -> int:
     """Let these users leave; gives how many did. Raises RedisUnavailable."""
-    calls = [_spell(partition, name, slugs, since_us, snapshotted) for name, slugs in users]
+    calls = [_spell(partition, name, since_us, snapshotted) for name in users]
     gone = 0
     for reply in await scripts.call(redis, calls) if calls else ():
         if isinstance(reply, Exception):
@@ -147,19 +144,12 @@ async def forget(redis: Redis, erasures: Sequence[Erasure], appended: Mapping[in
     `appended` says of each partition how many events Postgres has.
     """
     calls = [
-        _spell(erasure.partition, erasure.user_id, (), 0, appended[erasure.partition]) for erasure in erasures
+        _spell(erasure.partition, erasure.user_id, 0, appended[erasure.partition]) for erasure in erasures
     ]
     for reply in await scripts.call(redis, calls) if calls else ():
         if isinstance(reply, Exception):
             raise reply
 
 
-def _spell(partition: int, name: str, slugs: Sequence[str], since_us: int, snapshotted: int) -> scripts.Call:
-    spelled = [
-        keys.log(partition),
-        keys.user(partition, name),
-        keys.recent(partition, name),
-        keys.ids(partition, name),
-        *(keys.coverage(partition, name, slug) for slug in slugs),
-    ]
-    return "evict", spelled, [since_us, snapshotted, *slugs]
+def _spell(partition: int, name: str, since_us: int, snapshotted: int) -> scripts.Call:
+    return "evict", [keys.log(partition)], [name, since_us, snapshotted]

@@ -10,7 +10,7 @@ from service.db.records import EntryId
 from service.errors import NotRecovered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Sequence
 
     from redis.asyncio import Redis
 
@@ -61,11 +61,8 @@ class Live(NamedTuple):
 
 async def read_live(redis: Redis, partition: int, users: Sequence[str]) -> AsyncIterator[Live]:
     """These users, as many at one moment as one call takes. Raises RedisUnavailable, NotRecovered."""
-    pipeline = redis.pipeline(transaction=False)
-    for user in users:
-        pipeline.hkeys(keys.user(partition, user))
-    pipeline.hmget(keys.log(partition), ["open", "evicted"])
-    *found, (is_open, evicted) = await scripts.guarded(pipeline.execute())
+    is_open, evicted = await scripts.guarded(_log(redis, partition))
+    found = await read_fields(redis, partition, users)
     if not is_open:
         raise NotRecovered(f"partition {partition} is being brought level with Postgres")
     asked: list[str] = []
@@ -73,8 +70,11 @@ async def read_live(redis: Redis, partition: int, users: Sequence[str]) -> Async
     for user, fields in zip(users, found, strict=True):
         asked.append(user)
         named.users.setdefault(user, len(named.users))
-        for field in fields:
-            _place(named, user, field)
+        for field in fields or ():
+            slug, session = keys.named_by(field)
+            named.place_pair(user, slug)
+            if session is not None:
+                named.place_session(user, slug, session)
         if len(named.sessions) >= SESSIONS_AT_ONCE or user == users[-1]:
             reply = await _state(redis, partition, named)
             yield Live.read(asked, int(evicted or 0) > 0, named, reply)
@@ -95,16 +95,21 @@ async def _state(redis: Redis, partition: int, names: packing.Names) -> list[Any
     reply: list[Any] = await scripts.call_one(
         redis,
         "state",
-        [keys.log(partition), *keys.of_names(partition, names)],
+        [keys.log(partition)],
         [packing.pack_names(names)],
     )
     return reply
 
 
-def _place(named: packing.Names, user: str, field: bytes) -> None:
-    """A pair's field is `m:<slug>`, a session's `s:<bytes of the slug>:<slug><session>`."""
-    if field.startswith(b"m:"):
-        named.place_pair(user, field[2:].decode())
-    elif field.startswith(b"s:"):
-        length, _, rest = field[2:].partition(b":")
-        named.place_session(user, rest[: int(length)].decode(), rest[int(length) :].decode())
+async def read_fields(redis: Redis, partition: int, users: Sequence[str]) -> list[list[bytes] | None]:
+    """The fields of each user's pairs and sessions; None of who is not in Redis. Raises RedisUnavailable."""
+    calls: list[scripts.Call] = [("fields", [keys.log(partition)], [user]) for user in users]
+    found = await scripts.call(redis, calls) if calls else []
+    for reply in found:
+        if isinstance(reply, Exception):
+            raise reply
+    return found
+
+
+def _log(redis: Redis, partition: int) -> Awaitable[list[bytes | None]]:
+    return redis.hmget(keys.log(partition), ["open", "evicted"])  # type: ignore[return-value]

@@ -18,6 +18,7 @@ from service.stored.images import images_of, snapshots_of
 from service.stored.parked import parked_changes, raw_events
 from workers.entries import Entry, readable_events
 from workers.eviction import find_idle
+from workers.live import read_fields
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -106,9 +107,8 @@ class Rebuilding:
         put = Put(now_us, self._gap.appended, self._constants.idempotency_window_us)
         calls = []
         for image in await images_of(self._history, built, names, now_us, forgotten=self._gap.erased):
-            others = here[image.name] - image.pairs.keys()
-            calls.append(put_user(self._gap.partition, self._gap.token, image, put, others))
-            for slug in others:
+            calls.append(put_user(self._gap.partition, self._gap.token, image, put))
+            for slug in here[image.name]:
                 shares.setdefault(slug, MovieRecord())
             for slug, pair in image.pairs.items():
                 shares[slug] = shares.get(slug, MovieRecord()).plus(_given_by(pair))
@@ -129,12 +129,9 @@ class Rebuilding:
 
     async def _slugs(self, names: list[str]) -> dict[str, set[str]]:
         """The movies of which Redis has a pair, of each of these users."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.hkeys(keys.user(self._gap.partition, name))
-        found = await scripts.guarded(pipeline.execute())
+        found = await read_fields(self._redis, self._gap.partition, names)
         return {
-            name: {field[2:].decode() for field in fields if field.startswith(b"m:")}
+            name: {keys.named_by(field)[0] for field in fields or ()}
             for name, fields in zip(names, found, strict=True)
         }
 
@@ -144,7 +141,7 @@ class Rebuilding:
         cursor = "0"
         while True:
             found = await find_idle(self._redis, self._gap.partition, cursor, EVERYBODY_US, EVERYTHING)
-            names = {name for name, _ in found.users}
+            names = set(found.users)
             strangers |= names - await self._history.known_users(list(names))
             cursor = found.cursor
             if cursor == "0":

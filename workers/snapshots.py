@@ -47,9 +47,7 @@ async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snaps
         names.place_pair(user, slug)  # of who was erased only the movie is left
         for session in sessions:
             names.place_session(user, slug, session)
-    reply = await scripts.call_one(
-        redis, "state", [keys.log(partition), *keys.of_names(partition, names)], [packing.pack_names(names)]
-    )
+    reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
     version = EntryId.parse(reply[0])
     return Snapshot(partition, version, _states(partition, names, version, reply[1:]))
 

@@ -1,6 +1,9 @@
--- Coverage: a bitmap with one bit a second of timeline.
+-- Coverage: which seconds of the timeline were seen: a bitmap with one bit for each, and the pair's tail.
+--
+-- The tail is the span of cells [tail_first, tail_after) in the record of a user's latest pair (include/records.lua). The
+-- bitmap has no cell from `tail_first` on: so who watches ahead only moves `tail_after`, without any command, and what is
+-- new is known without asking. The tail joins the bitmap when somebody jumps ahead of it, or turns to another movie.
 
-local CELL_MS = 1000
 local WORD_CELLS = 32 -- what one BITFIELD operation sets and returns without losing bits to a double
 
 -- For each number of cells in a word: BITFIELD's name for it, and all its ones, as a number and spelled.
@@ -52,12 +55,47 @@ local function mark_short(key, first, cells)
   return cells - count_bits(before)
 end
 
--- Mark the cells of the span [start_ms, end_ms): floor(start) to ceil(end) - 1. Gives how many were not seen before.
-local function mark_span(key, start_ms, end_ms)
-  if end_ms <= start_ms then return 0 end
-  local first = math.floor(start_ms / CELL_MS)
-  local cells = math.ceil(end_ms / CELL_MS) - first
+-- Marks `cells` from `first` on in the bitmap. Gives how many were not seen before.
+local function mark_bitmap(key, first, cells)
   if cells > WORD_CELLS then return mark_long(key, first, cells) end
+  return mark_short(key, first, cells)
+end
+
+-- Lets the tail join the bitmap.
+local function flush_tail(pair, key)
+  if pair.tail_after > pair.tail_first then
+    mark_bitmap(key, pair.tail_first, pair.tail_after - pair.tail_first)
+    pair.tail_first = pair.tail_after
+  end
+end
+
+-- Marks the cells [first, after) of a pair. Gives how many were not seen before. `before` marks those before the tail.
+local function mark_cells(pair, key, first, after, before)
+  local tail_first, tail_after = pair.tail_first, pair.tail_after
+  if first > tail_after then
+    flush_tail(pair, key)
+    pair.tail_first, pair.tail_after = first, after
+    return after - first
+  end
+  local fresh = 0
+  if first < tail_first then fresh = before(key, first, math.min(after, tail_first) - first) end
+  if after > tail_after then
+    fresh = fresh + after - tail_after
+    pair.tail_after = after
+  end
+  return fresh
+end
+
+-- Marks the cells of the span [start_ms, end_ms): floor(start) to ceil(end) - 1. Gives how many were not seen before.
+local function mark_span(pair, key, start_ms, end_ms)
+  if end_ms <= start_ms then return 0 end
+  return mark_cells(pair, key, math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS), mark_bitmap)
+end
+
+-- For cells most of which were seen before: nothing is written where all were.
+local function mark_again(key, first, cells)
+  if cells > WORD_CELLS then return mark_long(key, first, cells) end
+  if redis.call('BITCOUNT', key, first, first + cells - 1, 'BIT') == cells then return 0 end
   return mark_short(key, first, cells)
 end
 
@@ -65,30 +103,51 @@ local function by_first(one, other)
   return one[1] < other[1]
 end
 
--- Mark many spans, most of which were marked before: those of a claim, which says again all that it said last time.
+-- Marks many spans, most of which were marked before: those of a claim, which says again all that it said last time.
 -- `ranges` has {first cell, cell after the last} for each. They are joined, so that a claim which names a stretch a
 -- thousand times writes it once.
-local function mark_ranges(key, ranges)
+local function mark_ranges(pair, key, ranges)
   if #ranges == 0 then return 0 end
   table.sort(ranges, by_first)
   local fresh, first, after = 0, ranges[1][1], ranges[1][2]
-  local function mark()
-    local cells = after - first
-    if cells > WORD_CELLS then
-      fresh = fresh + mark_long(key, first, cells)
-    elseif redis.call('BITCOUNT', key, first, after - 1, 'BIT') < cells then
-      fresh = fresh + mark_short(key, first, cells)
-    end
-  end
   for i = 2, #ranges do
     local range = ranges[i]
     if range[1] <= after then
       after = math.max(after, range[2])
     else
-      mark()
+      fresh = fresh + mark_cells(pair, key, first, after, mark_again)
       first, after = range[1], range[2]
     end
   end
-  mark()
-  return fresh
+  return fresh + mark_cells(pair, key, first, after, mark_again)
+end
+
+-- Brings `verified_cells` up to date, which is where the first hole is.
+local function follow_coverage(pair, key)
+  local cells = pair.verified_cells
+  if cells < pair.tail_first then
+    -- From the byte on in which it ended. Past the end of the bitmap, -1: there no 0 can be found.
+    cells = math.max(cells, redis.call('BITPOS', key, 0, math.floor(cells / 8)))
+  end
+  if cells >= pair.tail_first then cells = math.max(cells, pair.tail_after) end
+  pair.verified_cells = cells
+end
+
+-- A byte with ones from bit `first` to before bit `after`, the highest bit being 0.
+local function byte_of_ones(first, after)
+  return 2 ^ (8 - first) - 2 ^ (8 - after)
+end
+
+-- All that a pair covers, as one bitmap; false where that is nothing.
+local function read_coverage(pair, key)
+  local bitmap, first, after = redis.call('GET', key), pair.tail_first, pair.tail_after
+  if after == first then return bitmap end
+  bitmap = bitmap or ''
+  local place, last = math.floor(first / 8), math.floor((after - 1) / 8)
+  -- The bitmap may end before the tail's first byte, or have some cells in it, but none in the tail.
+  local head = string.sub(bitmap, 1, place) .. string.rep('\0', place - #bitmap)
+  local byte = string.byte(bitmap, place + 1) or 0
+  if last == place then return head .. string.char(byte + byte_of_ones(first % 8, after - place * 8)) end
+  return head .. string.char(byte + byte_of_ones(first % 8, 8)) .. string.rep('\255', last - place - 1)
+    .. string.char(byte_of_ones(0, after - last * 8))
 end

@@ -1,78 +1,125 @@
--- The records in which counters are kept. Each has its twin in service/counters/records.py.
+-- The records in which counters are kept. Their twins are in service/counters/records.py.
 
-local TOTALS = '>I8I8I8I8I8I8I8I8'    -- watch_ms effective_ms unique_cells events movies ids_swept_us active_us appended
-local PAIR = '>I8I8I8I8I8I4I4I4I8'    -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none)
-local SESSION = '>I4I8I8I1I2I8I8I8'   -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
-local SESSION_BYTES = 47
-local MOVIE = '>I8I8I8I8I8'           -- watch_ms effective_ms unique_cells viewers events
+local TOTALS = 'I8I8I8I8I8I8I8I8'   -- watch_ms effective_ms unique_cells events movies ids_swept_us active_us appended
+local PAIR = 'I8I8I8I8I8I4I4I4I8'   -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none)
+local SESSION = 'I4I8I8I1I2I8I8I8'  -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
+local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewers events
 
+-- A user's record holds its totals and, behind them, the pair and the session of its last event: nearly every event is of
+-- the same ones as the one before, and then this is all that it reads and writes. All other pairs and sessions are in
+-- the user's hash.
+--
+--   totals, slug, session name, pair, tail_first, tail_after (include/coverage.lua), session
+--
 -- Of a user, `active_us` is when its last event was received, and `appended` how many events its partition had then: once
 -- Postgres has a snapshot of all of those, the user may leave (evict.lua).
+local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
+local USER_AT = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION
+local USER_AT_PACKED = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION .. 'c0'
+local TOTALS_BYTES = 64
+
+local CELL_MS = 1000
 
 -- Tables are written with all their fields at once: one that grows field by field is rehashed four times on the way,
--- which costs more than the commands of an event.
+-- which costs more than the commands of an event. So what is not there is false, not nil.
 
-local function unpack_user(record)
-  local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended = 0, 0, 0, 0, 0, 0, 0, 0
-  if record then
-    watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended =
-      struct.unpack(TOTALS, record)
-  end
+local function make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
+    latest_ms, latest_us, tail_first, tail_after)
   return {
-    watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events, movies = movies,
-    ids_swept_us = ids_swept_us, active_us = active_us, appended = appended,
+    slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
+    implausible_ms = implausible_ms, verified_cells = verified_cells, furthest_ms = furthest_ms,
+    latest_ms = latest_ms, latest_us = latest_us, tail_first = tail_first, tail_after = tail_after,
+    user = false, movie = false, changed = false, may_verify = false,
   }
 end
 
-local function pack_user(user)
-  return struct.pack(TOTALS, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
+local function make_session(name, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base, seq_window)
+  return {
+    name = name, pair = pair, position_ms = position > 0 and position - 1, time_us = time_us, since_us = since_us,
+    playing = playing == 1, speed = speed, credited_ms = credited_ms, seq_max = seq_max > 0 and seq_max - 1,
+    seq_base = seq_base, seq_window = seq_window, changed = false,
+  }
+end
+
+local function make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
+  return {
+    name = name, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
+    movies = movies, ids_swept_us = ids_swept_us, active_us = active_us, appended = appended,
+    at = at, moved_to = false, absent = false,
+  }
+end
+
+-- A pair from the user's hash. What it covers is in its bitmap, and nothing of it lies behind `furthest_ms`.
+local function read_pair_record(slug, record)
+  if not record then return make_pair(slug, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) end
+  local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us =
+    struct.unpack(USER_PAIR, record)
+  local reach = math.ceil(furthest_ms / CELL_MS)
+  return make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
+    latest_ms, latest_us, reach, reach)
+end
+
+local function read_session_record(name, pair, record)
+  if not record then return make_session(name, pair, 0, 0, 0, 0, 1000, 0, 0, 0, '') end
+  local position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base, offset =
+    struct.unpack(USER_SESSION, record)
+  return make_session(name, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
+    string.sub(record, offset))
+end
+
+-- A user from its record; `at` is the session of its last event, whose pair is `at.pair`.
+local function read_user_record(name, record)
+  if not record then return make_user(name, 0, 0, 0, 0, 0, 0, 0, 0, false) end
+  if #record == TOTALS_BYTES then
+    local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended =
+      struct.unpack(USER_TOTALS, record)
+    return make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, false)
+  end
+  local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, slug, session,
+    pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms, verified_cells, furthest_ms,
+    latest_ms, latest_us, tail_first, tail_after,
+    position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base, offset = struct.unpack(USER_AT, record)
+  local pair = make_pair(slug, pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms,
+    verified_cells, furthest_ms, latest_ms, latest_us, tail_first, tail_after)
+  local at = make_session(session, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
+    string.sub(record, offset))
+  return make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
+end
+
+local function pack_totals(user)
+  return struct.pack(USER_TOTALS, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
     user.ids_swept_us, user.active_us, user.appended)
 end
 
-local function unpack_pair(record)
-  local watch_ms, effective_ms, unique_cells, events, implausible, verified_cells, furthest_ms, latest_ms, latest_us =
-    0, 0, 0, 0, 0, 0, 0, 0, 0
-  if record then
-    watch_ms, effective_ms, unique_cells, events, implausible, verified_cells, furthest_ms, latest_ms, latest_us =
-      struct.unpack(PAIR, record)
-  end
-  return {
-    watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
-    implausible_ms = implausible, verified_cells = verified_cells, furthest_ms = furthest_ms,
-    latest_ms = latest_ms, latest_us = latest_us,
-  }
-end
-
 local function pack_pair(pair)
-  return struct.pack(PAIR, pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
+  return struct.pack(USER_PAIR, pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
     pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us)
 end
 
-local function unpack_session(record)
-  local position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base = 0, 0, 0, 0, 1000, 0, 0, 0
-  local seq_window = ''
-  if record then
-    position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base = struct.unpack(SESSION, record)
-    seq_window = string.sub(record, SESSION_BYTES + 1)
-  end
-  return {
-    position_ms = position > 0 and position - 1 or nil, time_us = time_us, since_us = since_us,
-    playing = playing == 1, speed = speed, credited_ms = credited_ms,
-    seq_max = seq_max > 0 and seq_max - 1 or nil, seq_base = seq_base, seq_window = seq_window,
-  }
-end
-
 local function pack_session(session)
-  return struct.pack(SESSION, session.position_ms and session.position_ms + 1 or 0, session.time_us,
+  return struct.pack(USER_SESSION, session.position_ms and session.position_ms + 1 or 0, session.time_us,
     session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
     session.seq_max and session.seq_max + 1 or 0, session.seq_base) .. session.seq_window
 end
 
-local function unpack_movie(record)
+-- A user who is at this session now.
+local function pack_user(user, session)
+  local pair = session.pair
+  return struct.pack(USER_AT_PACKED, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
+    user.ids_swept_us, user.active_us, user.appended, #pair.slug, pair.slug, #session.name, session.name,
+    pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
+    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.tail_first, pair.tail_after,
+    session.position_ms and session.position_ms + 1 or 0, session.time_us,
+    session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
+    session.seq_max and session.seq_max + 1 or 0, session.seq_base, session.seq_window)
+end
+
+local function read_movie_record(slug, record)
   local watch_ms, effective_ms, unique_cells, viewers, events = 0, 0, 0, 0, 0
   if record then watch_ms, effective_ms, unique_cells, viewers, events = struct.unpack(MOVIE, record) end
   return {
-    watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, viewers = viewers, events = events,
+    slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, viewers = viewers,
+    events = events, changed = false,
   }
 end
 

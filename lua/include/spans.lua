@@ -57,7 +57,7 @@ local function move_session(session, kind, at_ms, time_us, speed)
   if kind == MARK then return end
   session.since_us = time_us
   if kind == LOAD then
-    session.position_ms, session.playing = nil, false
+    session.position_ms, session.playing = false, false
     return
   end
   session.position_ms = at_ms

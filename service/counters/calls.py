@@ -115,8 +115,8 @@ class Calls:
         return scripts.Copies(self._bounds.replicas_min, max(1, int(left_seconds * WAIT_SHARE * 1000)))
 
     def _spell(self, packed: _Packed, token: int, repeated: bool) -> scripts.Call:
-        partition, run, names, wanted = packed
-        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name), *names]
+        partition, run, wanted = packed
+        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name)]
         said = "1" if repeated else "0"
         return (
             "apply",
@@ -128,7 +128,6 @@ class Calls:
 class _Packed(NamedTuple):
     partition: int
     run: bytes
-    names: list[str]
     wanted: list[int]
 
 
@@ -137,4 +136,4 @@ def _pack(partition: int, shares: list[Share]) -> _Packed:
     wanted = [
         names.place_pair(share.events[0].user, share.events[0].slug) for share in shares if share.wants_state
     ]
-    return _Packed(partition, run, keys.of_names(partition, names), wanted)
+    return _Packed(partition, run, wanted)

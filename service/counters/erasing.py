@@ -35,20 +35,19 @@ class Absent(Exception):
 async def erase(redis: Redis, partition: int, user: str) -> Erased:
     """Erase the user. Raises Absent, NotFound when nothing is known of the user, Unavailable."""
     for _ in range(TRIES):
-        fields = await scripts.guarded(_fields(redis, partition, user))
-        if not fields:
+        fields = await scripts.call_one(redis, "fields", [keys.log(partition)], [user])
+        if fields is None:
             raise Absent
         names = packing.Names()
         for field in fields:
-            if field.startswith(b"m:"):
-                names.place_pair(user, field[2:].decode())
+            names.place_pair(user, keys.named_by(field)[0])
         if not names.pairs:
             raise NotFound(f"nothing is known of user {user!r}")
         try:
             entry, record, sessions, ids = await scripts.call_one(
                 redis,
                 "erase",
-                [keys.stream(partition), keys.log(partition), *keys.of_names(partition, names)],
+                [keys.stream(partition), keys.log(partition)],
                 [packing.pack_names(names), home_of(redis, keys.log(partition))],
             )
         except scripts.Stale:
@@ -59,16 +58,12 @@ async def erase(redis: Redis, partition: int, user: str) -> Erased:
 
 async def is_pending(redis: Redis, partition: int, user: str) -> bool:
     """Whether the user was erased from Redis and is not yet from Postgres."""
-    record = await scripts.guarded(_one(redis, keys.user(partition, user), keys.TOTALS_FIELD))
+    record, _ = await scripts.call_one(redis, "read_user", [keys.log(partition)], [user])
     if record is None or UserRecord.unpack(record).movies:
         return False
-    persisted = await scripts.guarded(_one(redis, keys.log(partition), "persisted"))
+    persisted = await scripts.guarded(_persisted(redis, partition))
     return UserRecord.unpack(record).appended > int(persisted or 0)
 
 
-def _one(redis: Redis, key: str, field: str) -> Awaitable[bytes | None]:
-    return redis.hget(key, field)  # type: ignore[return-value]
-
-
-def _fields(redis: Redis, partition: int, user: str) -> Awaitable[list[bytes]]:
-    return redis.hkeys(keys.user(partition, user))  # type: ignore[return-value]
+def _persisted(redis: Redis, partition: int) -> Awaitable[bytes | None]:
+    return redis.hget(keys.log(partition), "persisted")  # type: ignore[return-value]

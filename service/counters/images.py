@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from service.counters import coverage, keys, scripts
 from service.counters.records import PairRecord, SessionRecord
 from service.limits import SEQ_WINDOW
 from service.rules.model import Pair, Totals
 from service.rules.session import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 @dataclass(slots=True)
@@ -36,42 +33,37 @@ class Put(NamedTuple):
     ids_kept_us: int
 
 
-def put_user(partition: int, token: str, image: UserImage, put: Put, others: Iterable[str]) -> scripts.Call:
+def put_user(partition: int, token: str, image: UserImage, put: Put) -> scripts.Call:
     """The call that puts the image in the place of what Redis holds of that user.
 
-    `others` are the slugs of pairs that Redis has and the image has not. Refused once another recovery than the one of
-    this token has the partition.
+    Refused once another recovery than the one of this token has the partition.
     """
-    spelled, arguments = _spell(partition, image, put)
-    spelled += [keys.coverage(partition, image.name, slug) for slug in others]
-    return "put_user", spelled, [token, *arguments]
+    return "put_user", [keys.log(partition)], [token, *_spell(image, put)]
 
 
 def admit(partition: int, given: bytes, image: UserImage, put: Put) -> scripts.Call:
     """The call that brings an evicted user back, unless somebody has left the partition since the pass was given."""
-    spelled, arguments = _spell(partition, image, put)
-    return "admit", spelled, [given, *arguments]
+    return "admit", [keys.log(partition)], [given, *_spell(image, put)]
 
 
-def _spell(partition: int, image: UserImage, put: Put) -> tuple[list[str], list[str | bytes | int]]:
-    """Keys, from the log on, and arguments as `lua/include/images.lua` reads them."""
-    spelled = [
-        keys.log(partition),
-        keys.user(partition, image.name),
-        keys.recent(partition, image.name),
-        keys.ids(partition, image.name),
-    ]
+def _spell(image: UserImage, put: Put) -> list[str | bytes | int]:
+    """As `lua/include/images.lua` reads it."""
     ids_kept_ms = put.ids_kept_us // 1000 + 1
-    arguments: list[str | bytes | int] = [put.active_us, put.appended, ids_kept_ms, len(image.ids)]
+    arguments: list[str | bytes | int] = [
+        image.name,
+        put.active_us,
+        put.appended,
+        ids_kept_ms,
+        len(image.ids),
+    ]
     for identity, received_us in image.ids.items():
         arguments += (received_us, identity)
     arguments.append(len(image.pairs))
     for slug, pair in image.pairs.items():
-        spelled.append(keys.coverage(partition, image.name, slug))
         arguments += (slug, record_of(pair).pack(), coverage.bitmap_of(pair.seen), len(pair.sessions))
         for name, session in pair.sessions.items():
             arguments += (name, session_record_of(session).pack())
-    return spelled, arguments
+    return arguments
 
 
 def record_of(pair: Pair) -> PairRecord:

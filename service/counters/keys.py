@@ -7,21 +7,19 @@ length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
     {p7}:stream                 stream       entries on their way to Postgres
     {p7}:log                    hash         how many events were appended to it and trimmed from it; who left
     {p7}:call:<writer>          string       the answer of a writer's last call
-    {p7}:user:<user>            hash         totals, pairs and sessions of a user
-    {p7}:recent:<user>          sorted set   the user's movies by the time of their latest event
+    {p7}:user:<user>            string       totals of a user, and the pair and session of its last event
+    {p7}:pairs:<user>           hash         its other pairs and sessions
+    {p7}:recent:<user>          sorted set   the movies of those pairs by the time of their latest event
     {p7}:ids:<user>             sorted set   idempotency keys by the time of receipt
     {p7}:coverage:<n>:<user><slug>  string   bitmap of the seconds seen of a movie
     {p7}:movie:<slug>           string       this partition's share of a movie's totals
+
+The scripts spell them too (`lua/include/names.lua`): they are given one key of the partition, and the names.
 
 The buckets of API keys are of no partition: `playhead:bucket:<unit>:<key>`, a hash each.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from service.counters.packing import Names
 
 
 def _tag(partition: int) -> str:
@@ -49,12 +47,16 @@ def user(partition: int, name: str) -> str:
 
 
 def user_pattern(partition: int) -> str:
-    """What matches every user's hash of a partition, and nothing else."""
+    """What matches every user of a partition, and nothing else."""
     return f"{_tag(partition)}user:*"
 
 
 def user_prefix(partition: int) -> str:
     return user(partition, "")
+
+
+def pairs(partition: int, name: str) -> str:
+    return f"{_tag(partition)}pairs:{name}"
 
 
 def recent(partition: int, name: str) -> str:
@@ -73,11 +75,8 @@ def movie(partition: int, slug: str) -> str:
     return f"{_tag(partition)}movie:{slug}"
 
 
-TOTALS_FIELD = "t"
-"""The field of a user's hash that holds the totals; the other fields begin with `m:` and `s:`."""
-
-
 def pair_field(slug: str) -> str:
+    """Of a user's hash of pairs."""
     return f"m:{slug}"
 
 
@@ -85,12 +84,9 @@ def session_field(slug: str, session: str) -> str:
     return f"s:{len(slug.encode())}:{slug}{session}"
 
 
-def of_names(partition: int, names: Names) -> list[str]:
-    """The keys that a run's names stand for, in the order in which `lua/include/counters.lua` binds them."""
-    users, movies = list(names.users), list(names.movies)
-    spelled: list[str] = []
-    for name in users:
-        spelled += (user(partition, name), recent(partition, name), ids(partition, name))
-    spelled += [movie(partition, slug) for slug in movies]
-    spelled += [coverage(partition, users[place], movies[slug]) for place, slug in names.pairs]
-    return spelled
+def named_by(field: bytes) -> tuple[str, str | None]:
+    """The slug, and the session if it is a session's, that a field of a user's hash of pairs is for."""
+    if field.startswith(b"m:"):
+        return field[2:].decode(), None
+    length, _, names = field.removeprefix(b"s:").partition(b":")
+    return names[: int(length)].decode(), names[int(length) :].decode()

@@ -70,9 +70,7 @@ class Reader:
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
         partition = self._partition(name)
-        record, may_be_stored = await self._call(
-            "read_user", [keys.user(partition, name), keys.log(partition)], []
-        )
+        record, may_be_stored = await self._call("read_user", [keys.log(partition)], [name])
         found = UserRecord.unpack(record) if record else None
         if may_be_stored:
             found = await self._stored.user(name)
@@ -83,11 +81,7 @@ class Reader:
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        record, bitmap, may_be_stored = await self._call(
-            "read_pair",
-            [keys.user(partition, name), keys.coverage(partition, name, slug), keys.log(partition)],
-            [slug],
-        )
+        record, bitmap, may_be_stored = await self._call("read_pair", [keys.log(partition)], [name, slug])
         found = (PairRecord.unpack(record), bitmap or b"") if record else None
         if may_be_stored:
             found = await self._stored.pair(name, slug)
@@ -103,17 +97,15 @@ class Reader:
         partition = self._partition(name)
         time_us, slug = after or ("", "")
         record, may_be_stored, *found = await self._call(
-            "read_recent",
-            [keys.user(partition, name), keys.recent(partition, name), keys.log(partition)],
-            [limit, time_us, slug],
+            "read_recent", [keys.log(partition)], [name, limit, time_us, slug]
         )
         if may_be_stored:
             pairs = await self._stored.recent_pairs(name, limit, after)
             is_known = bool(pairs) or (after is not None and await self._stored.user(name) is not None)
         else:
             pairs = [
-                RecentPair(found[at].decode(), PairRecord.unpack(found[at + 2]))
-                for at in range(0, len(found), 3)
+                RecentPair(found[at].decode(), PairRecord.unpack(found[at + 1]))
+                for at in range(0, len(found), 2)
             ]
             is_known = record is not None and UserRecord.unpack(record).events > 0
         if not is_known:

@@ -31,7 +31,7 @@ async def apply(
     repeated: bool = False,
 ) -> list[str]:
     """One call of the script, past the writer; gives the outcomes."""
-    run, names = packing.pack(events)
+    run, _ = packing.pack(events)
     reply = await scripts.call_one(
         redis,
         "apply",
@@ -39,7 +39,6 @@ async def apply(
             keys.stream(partition),
             keys.log(partition),
             keys.call(partition, "test"),
-            *keys.of_names(partition, names),
         ],
         [
             run,
@@ -96,7 +95,7 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
     reply = await scripts.call_one(
         redis,
         "state",
-        [keys.log(partition), *keys.of_names(partition, names)],
+        [keys.log(partition)],
         [packing.pack_names(names)],
     )
     _, user_records, movie_records, pair_records, coverages, session_records = reply
@@ -164,8 +163,6 @@ async def _pair(
     seen = {
         place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1
     }
-    score = await redis.zscore(keys.recent(partition, names[0]), names[1])
-    assert score == pair.latest_us
     return (
         *pair[:7],
         pair.latest_ms if pair.latest_us else None,

@@ -95,9 +95,8 @@ def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
     """The counting script's call for events of one user, as playhead's writer makes it (`service.counters.calls`)."""
     partition = partition_of(moments[0].user, PARTITIONS)
     now_us = time.time_ns() // 1000
-    run, names = packing.pack(_event(moment, now_us) for moment in moments)
+    run, _ = packing.pack(_event(moment, now_us) for moment in moments)
     named = [keys.stream(partition), keys.log(partition), keys.call(partition, "webdis")]
-    named += keys.of_names(partition, names)
     rules = Constants()
     arguments = [
         run,
