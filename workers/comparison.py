@@ -72,7 +72,7 @@ class Standing:
 
 @dataclass(slots=True)
 class LivePlace:
-    """How counters are named in Redis."""
+    """How counters are named in Redis. The pair and session that a user is at lie in the user's own record instead."""
 
     partition: int
 
@@ -80,13 +80,13 @@ class LivePlace:
         return keys.user(self.partition, user)
 
     def pair(self, user: str, slug: str) -> str:
-        return f"{keys.user(self.partition, user)} {keys.pair_field(slug)}"
+        return f"{keys.pairs(self.partition, user)} {keys.pair_field(slug)}"
 
     def coverage(self, user: str, slug: str) -> str:
         return keys.coverage(self.partition, user, slug)
 
     def session(self, user: str, slug: str, session: str) -> str:
-        return f"{keys.user(self.partition, user)} {keys.session_field(slug, session)}"
+        return f"{keys.pairs(self.partition, user)} {keys.session_field(slug, session)}"
 
 
 class StoredPlace:

@@ -48,6 +48,18 @@ async def filled(town: Town, events: int = 100) -> tuple[str, str]:
     return next(iter(town.model.pairs))
 
 
+async def filled_aside(town: Town) -> tuple[str, str]:
+    """A pair that its user is not at: it is in the user's hash."""
+    await filled(town)
+    for user, slug in town.model.pairs:
+        record = await town.redis.get(keys.user(PARTITION, user))
+        assert isinstance(record, bytes)
+        at = record[66 : 66 + int.from_bytes(record[64:66])].decode()
+        if slug != at:
+            return user, slug
+    raise AssertionError("nobody watched two movies")
+
+
 async def test_what_was_counted_right_has_no_drift(town: Town, audit: Audit) -> None:
     await filled(town, 500)
     verdict = await all_of(audit, town)
@@ -83,8 +95,8 @@ async def test_neither_while_events_come_in(town: Town, audit: Audit) -> None:
 
 
 async def test_a_changed_counter_is_named_with_what_was_expected(town: Town, audit: Audit) -> None:
-    user, slug = await filled(town)
-    key, field = keys.user(PARTITION, user), keys.pair_field(slug)
+    user, slug = await filled_aside(town)
+    key, field = keys.pairs(PARTITION, user), keys.pair_field(slug)
     stored = await town.redis.hget(key, field)
     assert isinstance(stored, bytes)
     right = PairRecord.unpack(stored)
@@ -222,6 +234,6 @@ async def test_a_changed_bit_is_found(town: Town, audit: Audit) -> None:
 
 
 async def test_a_forgotten_pair_is_found(town: Town, audit: Audit) -> None:
-    user, slug = await filled(town)
-    await town.redis.hdel(keys.user(PARTITION, user), keys.pair_field(slug))
+    user, slug = await filled_aside(town)
+    await town.redis.hdel(keys.pairs(PARTITION, user), keys.pair_field(slug))
     assert any(drift.found == "None" for drift in (await all_of(audit, town)).drifts)
