@@ -28,7 +28,8 @@ PREVIOUS_SECONDS = 15.0
 KILLED_SECONDS = 5.0
 
 STOP_SECONDS = 12.0
-"""A clean stop writes to disk what is in memory. Past this the disk hangs, or Postgres does, as it can soon after its start."""
+"""A clean stop writes to disk what is in memory. Past this the disk hangs, or Postgres does, which can happen right
+after its start."""
 
 SCARCE_BYTES = 16 * 2**20
 """One segment of Postgres's write-ahead log: with less, a full disk is the likely cause of an end."""
