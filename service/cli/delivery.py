@@ -49,16 +49,36 @@ class Answer(NamedTuple):
     rejected: list[tuple[int, str, str]]
 
 
+class Asked(NamedTuple):
+    """What came of asking once. The `failure` is why there is no answer, or none yet for some of the events."""
+
+    answer: Answer | None
+    failure: str
+    wait_seconds: int
+
+
 class Delivery:
-    """Posts events, and posts them again when the service is away or says "later". `resent` counts that."""
+    """Posts events, and posts them again when the service is away or says "later". `resent` counts that.
+
+    `said` are the warnings that were printed: each is once, also where several share them.
+    """
+
+    path = "/v1/events"
 
     def __init__(
-        self, http: aiohttp.ClientSession, url: str, retries: int, stop: asyncio.Event, console: Console
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        retries: int,
+        stop: asyncio.Event,
+        console: Console,
+        *,
+        said: set[str] | None = None,
     ) -> None:
         self.resent = 0
-        self._http, self._url, self._retries = http, url.rstrip("/") + "/v1/events", retries
+        self._http, self._url, self._retries = http, url.rstrip("/") + self.path, retries
         self.stop, self._console = stop, console
-        self._said: set[str] = set()
+        self._said = set[str]() if said is None else said
 
     async def post(self, events: list[bytes], *, repeatable: bool) -> Answer:
         """What the service says to these events. Raises Undelivered where it says nothing of use.
@@ -69,15 +89,12 @@ class Delivery:
         for attempt in range(self._retries + 1):
             wait_seconds = min(BACKOFF_SECONDS * 2**attempt, BACKOFF_SECONDS_MAX)
             try:
-                body = b"[" + b",".join(events[index] for index in left) + b"]"
-                async with self._http.post(self._url, data=body) as response:
-                    if response.status not in UNAVAILABLE:
-                        answer = _answer(response.status, await response.read(), len(left))
-                        said, left = _merged(said, answer, left)
-                        if not left:
-                            return said
-                    failure = f"{self._url} answers {response.status} {response.reason}, for {len(left)} events not now"
-                    wait_seconds = max(wait_seconds, _retry_after_seconds(response))
+                asked = await self._ask([events[index] for index in left])
+                if asked.answer is not None:
+                    said, left = _merged(said, asked.answer, left)
+                    if not left:
+                        return said
+                failure, wait_seconds = asked.failure, max(wait_seconds, asked.wait_seconds)
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as lost:
                 failure = f"no answer from {self._url}: {lost or type(lost).__name__}"
                 if not repeatable:
@@ -87,6 +104,19 @@ class Delivery:
             if attempt < self._retries:
                 await self._wait(wait_seconds, failure)
         raise Undelivered(f"{failure} (tried {self._retries + 1} times)")
+
+    async def close(self) -> None:
+        """Of the connections the session takes care."""
+
+    async def _ask(self, events: list[bytes]) -> Asked:
+        """Raises what `aiohttp` raises, and Undelivered for an answer that is none of playhead's."""
+        async with self._http.post(self._url, data=b"[" + b",".join(events) + b"]") as response:
+            text = await response.read()
+            answer = None if response.status in UNAVAILABLE else _answer(response.status, text, len(events))
+            failure = (
+                f"{self._url} answers {response.status} {response.reason}, for {len(events)} events not now"
+            )
+            return Asked(answer, failure, _retry_after_seconds(response))
 
     async def _wait(self, seconds: float, failure: str) -> None:
         self._say_once(f"{failure}; trying again")

@@ -26,6 +26,7 @@ from service import limits
 from service.cli.audience import WAIT_SECONDS_MEAN, audience
 from service.cli.delivery import DEFAULT_URL, Delivery, http_session, stop_on_signal
 from service.cli.lines import Line
+from service.cli.streaming import StreamedDelivery
 from service.cli.tally import Tally
 from service.clock import now_us
 
@@ -73,6 +74,7 @@ async def simulate(
     key_file: Path | None = None,
     batch: Annotated[int, Parameter(validator=Number(gte=1, lte=limits.EVENTS_PER_BODY_MAX))] = 1,
     connections: Annotated[int, Parameter(validator=Number(gte=1, lte=256))] = 8,
+    stream: Annotated[bool, Parameter(negative="")] = False,
     retries: Annotated[int, Parameter(validator=Number(gte=0, lte=1000))] = 8,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -100,9 +102,11 @@ async def simulate(
     key_file
         Holds the API key to show, where one is needed; PLAYHEAD_API_KEY by default.
     batch
-        The most events in one request; players send 1.
+        The most events in one request, or on their way over one WebSocket; players send 1.
     connections
-        Requests under way at once; a viewer's events always take the same one, in order.
+        Requests under way at once, or WebSockets; a viewer's events always take the same one, in order.
+    stream
+        Send over WebSockets, one event a message.
     retries
         How often events are posted again when the service is away or says "later".
     as_json
@@ -116,19 +120,25 @@ async def simulate(
     started = loop.time()
     async with http_session(connections, key_file) as http:
         with stop_on_signal() as stop:
-            delivery = Delivery(http, url, retries, stop, console)
+            kind, said = StreamedDelivery if stream else Delivery, set[str]()
+            deliveries = [kind(http, url, retries, stop, console, said=said) for _ in waiting]
             pace = Pace(started, events_per_second, time_scale, started + seconds if seconds else None)
             live = asyncio.create_task(_show(console, books, started))
             await asyncio.gather(
                 _feed(audience(viewers, movies, seed), began_us, pace, waiting, books=books, stop=stop),
-                *(_post(queue, batch, delivery, books) for queue in waiting),
+                *(
+                    _post(queue, batch, delivery, books)
+                    for queue, delivery in zip(waiting, deliveries, strict=True)
+                ),
             )
+            await asyncio.gather(*(delivery.close() for delivery in deliveries))
             live.cancel()
             with suppress(asyncio.CancelledError):
                 await live
     p50_ms, p99_ms = books.percentiles_ms()
     elapsed_seconds = loop.time() - started
-    books.tally.report("sent", delivery.resent, elapsed_seconds, as_json, p50_ms=p50_ms, p99_ms=p99_ms)
+    resent = sum(delivery.resent for delivery in deliveries)
+    books.tally.report("sent", resent, elapsed_seconds, as_json, p50_ms=p50_ms, p99_ms=p99_ms)
     return books.tally.exit_code
 
 

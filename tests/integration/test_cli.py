@@ -50,7 +50,7 @@ OPTIONS = {
     ],
     "simulate": [
         *("--viewers", "--movies", "--events-per-second", "--seconds", "--time-scale", "--seed", "--url"),
-        *("--key-file", "--batch", "--connections", "--retries", "--json"),
+        *("--key-file", "--batch", "--connections", "--stream", "--retries", "--json"),
     ],
 }
 
@@ -202,8 +202,10 @@ def test_a_replay_reads_standard_input(serving: Serving) -> None:
     assert (summary["accepted"], summary["duplicates"]) == (1, 2)
 
 
-def test_an_audience_is_simulated_and_the_books_balance(serving: Serving) -> None:
-    words = ["--seconds", "3", "--events-per-second", "300", "--viewers", "30", "--seed", "5"]
+@pytest.mark.parametrize("way", [["--seed", "5"], ["--seed", "6", "--stream", "--batch", "20"]])
+def test_an_audience_is_simulated_and_the_books_balance(serving: Serving, way: list[str]) -> None:
+    words = ["--seconds", "2", "--events-per-second", "300", "--viewers", "30", *way]
+    before = shown(serving, "playhead_stream_messages_total")
     done = run("simulate", *words, "--url", serving.url, "--json", variables=serving.variables)
     assert done.returncode == 0, done.stderr
     summary = orjson.loads(done.stdout)
@@ -211,6 +213,8 @@ def test_an_audience_is_simulated_and_the_books_balance(serving: Serving) -> Non
     assert summary["accepted"] > summary["duplicates"]
     assert (summary["balances"], summary["rejected"]) == (True, 0)
     assert (summary["undelivered"], summary["failure"]) == (0, None)
+    messages = shown(serving, "playhead_stream_messages_total") - before
+    assert messages == (summary["sent"] if "--stream" in way else 0)
 
 
 def test_a_simulation_that_is_interrupted_closes_its_books(serving: Serving) -> None:
@@ -230,12 +234,14 @@ def test_a_simulation_that_is_interrupted_closes_its_books(serving: Serving) -> 
 
 
 def accepted_by(serving: Serving) -> float:
+    return shown(serving, 'playhead_events_total{outcome="accepted"}')
+
+
+def shown(serving: Serving, name: str) -> float:
+    """Of the metrics; 0 for what is not there yet."""
     with urllib.request.urlopen(f"{serving.url}/metrics", timeout=10) as response:
         lines = response.read().decode().splitlines()
-    counted = [
-        line.split()[-1] for line in lines if line.startswith('playhead_events_total{outcome="accepted"}')
-    ]
-    return sum(map(float, counted))
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def test_where_others_can_reach_it_it_starts_only_with_keys(tmp_path: Path) -> None:
