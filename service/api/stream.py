@@ -109,9 +109,11 @@ class Stream:
             async for messages in self._inbox.batches():
                 metrics.STREAM_MESSAGES.inc(len(messages))
                 await self._answer(messages)
+        except RateExceeded:
+            pass  # the rest would have had to wait, and nobody reads any more
         except NotAllowed as refused:
             return Farewell(WSCloseCode.POLICY_VIOLATION, str(refused))
-        except (ConnectionError, TimeoutError):
+        except TimeoutError:
             return LOST
         except Exception:
             _log.exception("stream_failed")
@@ -133,7 +135,7 @@ class Stream:
         return self._readmit(self._request) if self._readmit else None
 
     async def _admit(self, events: int) -> None:
-        """Wait until its key may send. Raises NotAllowed where that is not while the connection is there."""
+        """Wait until its key may send. Raises RateExceeded where that is not before the connection is over."""
         while bucket := self._bucket():
             try:
                 bucket.check()
@@ -155,14 +157,17 @@ class Stream:
             metrics.UNAVAILABLE.labels(type(failure).__name__).inc()
             tally.retry_after_seconds = failure.retry_after_seconds
             tally.rejected = list(_all_uncounted(decoded, self._received, failure))
+            for rejection in tally.rejected:
+                metrics.REJECTIONS.labels(rejection.reason).inc()
         self._received += len(decoded)
         later = {"retry_after_seconds": tally.retry_after_seconds} if tally.retry_after_seconds else {}
         return orjson.dumps({"received": self._received, **tally.as_json(), **later})
 
     async def _send(self, acknowledgement: bytes) -> None:
-        """Raises TimeoutError for a client that does not read."""
-        async with asyncio.timeout(self._settings.body_timeout_seconds):
-            await self._socket.send_frame(acknowledgement, WSMsgType.TEXT)
+        """Raises TimeoutError for a client that does not read. What came from one that is gone counts all the same."""
+        with suppress(ConnectionError):
+            async with asyncio.timeout(self._settings.body_timeout_seconds):
+                await self._socket.send_frame(acknowledgement, WSMsgType.TEXT)
         metrics.ACKNOWLEDGEMENTS.inc()
 
     async def _part(self, farewell: Farewell) -> None:

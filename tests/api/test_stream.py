@@ -190,8 +190,8 @@ async def test_whoever_says_farewell_is_answered_first(api: Api) -> None:
 async def test_events_count_also_where_their_sender_is_gone_at_once(api: Api) -> None:
     """A page that is left: nobody hears the acknowledgement."""
     async with opened(api) as line:
-        await line.send(frame(TEXT, EVENT) * 500)
-    await until(api.events, equals=500)
+        await line.send(frame(TEXT, EVENT) * 2500)
+    await until(api.events, equals=2500)
 
 
 async def test_a_message_that_is_too_large_is_1009_after_what_came_before(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from service.api.room import Room
 from service.errors import QueueFull
 from service.settings import Settings
 from tests.api.client import Api, event
+from tests.api.conftest import serving
 from tests.api.deadline import until
 from tests.api.keys import LINES, TOKENS, bearer, line_of
 from tests.api.streams import streaming
@@ -87,6 +89,23 @@ async def test_a_limited_key_is_read_no_faster_than_it_may_send(serve: Serve) ->
     assert books.accepted == 1700
     assert loop.time() - started > 0.1
     assert max(said["accepted"] for said in books.acknowledgements) <= 500
+
+
+async def test_a_limited_stream_holds_up_no_stop(serve: Serve, redis_url: str) -> None:
+    """What had to wait is not answered: its client sends it again."""
+    token = TOKENS[Scope.INGEST]
+    settings = Settings(keys=line_of("web", token, Scope.INGEST, events=1), shutdown_seconds=10)
+    other = await serve()
+    async with AsyncExitStack() as stack:
+        async with serving(settings, redis_url) as stopping:
+            client = await stack.enter_async_context(
+                streaming(Api(other.session, stopping.port), headers=bearer(token))
+            )
+            await client.send(*[event()] * 100)
+            reading = asyncio.create_task(client.closed())
+            await until(other.events, equals=1)
+        assert await reading == (1001, "playhead is stopping")
+    assert client.books.received == await other.events() < 10
 
 
 async def test_pages_of_other_origins_open_none_unless_they_are_listed(serve: Serve) -> None:
