@@ -302,7 +302,7 @@ async def test_ctrl_c_while_it_starts_ends_it_too(tmp_path: Path) -> None:
                 assert holds_within(START_SECONDS, lambda: len(one.processes()) > 1), one.text()
                 await asyncio.sleep(0.2 * turn)  # a different moment each time, none of them waited for
             os.killpg(one.pid, signal.SIGINT)
-            # While Python itself starts, nobody has caught the signal yet, and Python may overlook it: one presses again.
+            # While Python itself starts, nobody has caught the signal, and Python may overlook it: one presses again.
             while not turn and not holds_within(GONE_SECONDS, lambda: one.poll() is not None):
                 os.kill(one.pid, signal.SIGINT)
             status = one.stop(signal.SIGINT)
