@@ -105,8 +105,13 @@ class Settings(BaseSettings):
         int, Field(description="events of one flush, roughly: bounds its memory", ge=1)
     ] = 20_000
     snapshot_interval_seconds: Annotated[
-        float, Field(description="how often what changed is snapshotted", ge=0, le=3600)
-    ] = 1.0
+        float,
+        Field(
+            description="how often what changed is snapshotted: what a recovery replays at most",
+            ge=0,
+            le=3600,
+        ),
+    ] = 30.0
     events_keep_days: Annotated[
         int,
         Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),

@@ -34,10 +34,10 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def environment(data_dir: Path, **settings: object) -> dict[str, str]:
-    """The caller's, without settings of playhead but these: `port` becomes PLAYHEAD_PORT."""
+    """The caller's, without settings of playhead but these: `port` becomes PLAYHEAD_PORT. Snapshots come soon."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
     own = {f"PLAYHEAD_{name.upper()}": str(value) for name, value in settings.items()}
-    return {**kept, "PLAYHEAD_DATA_DIR": str(data_dir), **own}
+    return {**kept, "PLAYHEAD_DATA_DIR": str(data_dir), "PLAYHEAD_SNAPSHOT_INTERVAL_SECONDS": "0.5", **own}
 
 
 def run(

@@ -25,6 +25,9 @@ SETTLE_SECONDS = 300.0
 POLL_SECONDS = 0.05
 """Asking costs playhead's processes something, too."""
 
+SNAPSHOT_INTERVAL_SECONDS = 2.0
+"""The audience lives some fifteen times as fast as people do: so often it is as if it were every thirty seconds."""
+
 SNAPSHOTS_BEHIND = """
 SELECT count(*) FROM checkpoints WHERE (entry_ms, entry_seq) > (snapshot_ms, snapshot_seq)
 """
@@ -42,7 +45,13 @@ class Playhead:
         self.data = folder / "data"
         self._log = folder / "playhead.log"
         self._movies = movies
-        told = {"data_dir": self.data, "port": self.port, "workers": HTTP_PROCESSES, "log_format": "json"}
+        told = {
+            "snapshot_interval_seconds": SNAPSHOT_INTERVAL_SECONDS,
+            "data_dir": self.data,
+            "port": self.port,
+            "workers": HTTP_PROCESSES,
+            "log_format": "json",
+        }
         self._variables = {
             f"PLAYHEAD_{name.upper()}": str(value) for name, value in (told | settings).items()
         }
