@@ -11,13 +11,13 @@ from redis.exceptions import RedisError
 from service.counters import keys, scripts
 from service.counters.partitions import partition_of
 from service.counters.records import MovieRecord, PairRecord, UserRecord
+from service.counters.servers import server_of
 from service.errors import NotFound, RedisUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from redis.asyncio import Redis
-    from redis.asyncio.client import Pipeline
 
 READS_MAX = 32
 """Of one process at the same moment, half of its connections; the others wait for their turn."""
@@ -52,14 +52,9 @@ class Reader:
 
     async def movie(self, slug: str) -> MovieRecord:
         """A movie's totals: the sum of its shares in all partitions. Raises NotFound when there is none."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for partition in range(self._partitions):
-            pipeline.get(keys.movie(partition, slug))
-        shares = [
-            MovieRecord.unpack(share)
-            for share in await self._in_turn(partial(_execute, pipeline))
-            if share is not None
-        ]
+        spelled = [keys.movie(partition, slug) for partition in range(self._partitions)]
+        found = await self._in_turn(partial(_get_all, self._redis, spelled))
+        shares = [MovieRecord.unpack(share) for share in found if share is not None]
         total = MovieRecord()
         for share in shares:
             total = total.plus(share)
@@ -130,8 +125,14 @@ class Reader:
         return partition_of(name, self._partitions)
 
 
-async def _execute(pipeline: Pipeline) -> list[Any]:
+async def _get_all(redis: Redis, spelled: list[str]) -> list[bytes | None]:
+    """One command where all keys are at one server; in a cluster they are in different slots."""
     try:
+        if server_of(redis, spelled[0]) is redis:
+            return await redis.mget(spelled)  # type: ignore[return-value]
+        pipeline = redis.pipeline(transaction=False)
+        for key in spelled:
+            pipeline.get(key)
         return await pipeline.execute()
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
