@@ -38,6 +38,9 @@ LINGER_SECONDS = 1.0
 LEAVE_SECONDS = 1.0
 """How long a process that ends still answers on connections that it has: enough for a first request to come to it."""
 
+LEAVE_SECONDS_MIN = 0.25
+"""It does so even where it has none: what was just accepted for it is a connection a moment later only."""
+
 LEAVE_POLL_SECONDS = 0.01
 
 
@@ -102,6 +105,7 @@ class _Server(web.Server):
     async def leave(self, seconds: float) -> None:
         """Until all connections have ended, or for so long."""
         self._is_leaving = True
+        await asyncio.sleep(LEAVE_SECONDS_MIN)
         deadline = self._loop.time() + seconds
         while self.connections and self._loop.time() < deadline:  # noqa: ASYNC110 - nobody tells when one ends
             await asyncio.sleep(LEAVE_POLL_SECONDS)

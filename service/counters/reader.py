@@ -1,4 +1,4 @@
-"""Reads of live counters, each in one round trip."""
+"""Reads of live counters, each in one round trip, which those of users share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
-from service.counters import keys, scripts
+from service.counters import keys
+from service.counters.gathering import Gathering
 from service.counters.partitions import partition_of
 from service.counters.records import MovieRecord, PairRecord, UserRecord
 from service.counters.servers import server_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 READS_MAX = 32
-"""Of one process at the same moment, half of its connections; the others wait for their turn."""
+"""Reads of movies of one process at the same moment, half of its connections; the others wait for their turn."""
 
 TURN_SECONDS = 5.0
 """How long they wait: a Redis that keeps them longer is as good as away."""
@@ -48,6 +49,7 @@ class Reader:
         self._redis = redis
         self._partitions = partitions
         self._stored = stored
+        self._gathering = Gathering(redis)
         self._turns = asyncio.Semaphore(READS_MAX)
 
     async def movie(self, slug: str) -> MovieRecord:
@@ -65,7 +67,7 @@ class Reader:
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
         partition = self._partition(name)
-        record, may_be_stored = await self._call("read_user", [keys.log(partition)], [name])
+        record, may_be_stored = await self._gathering.read(partition, "read_user", [name])
         found = UserRecord.unpack(record) if record else None
         if may_be_stored:
             found = await self._stored.user(name)
@@ -76,7 +78,7 @@ class Reader:
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        record, bitmap, may_be_stored = await self._call("read_pair", [keys.log(partition)], [name, slug])
+        record, bitmap, may_be_stored = await self._gathering.read(partition, "read_pair", [name, slug])
         found = (PairRecord.unpack(record), bitmap or b"") if record else None
         if may_be_stored:
             found = await self._stored.pair(name, slug)
@@ -91,8 +93,8 @@ class Reader:
         """
         partition = self._partition(name)
         time_us, slug = after or ("", "")
-        record, may_be_stored, *found = await self._call(
-            "read_recent", [keys.log(partition)], [name, limit, time_us, slug]
+        record, may_be_stored, *found = await self._gathering.read(
+            partition, "read_recent", [name, limit, time_us, slug]
         )
         if may_be_stored:
             pairs = await self._stored.recent_pairs(name, limit, after)
@@ -106,9 +108,6 @@ class Reader:
         if not is_known:
             raise NotFound(f"no event of user {name!r} was ever received")
         return pairs
-
-    async def _call(self, name: str, spelled: list[str], args: list[str | bytes | int]) -> Any:
-        return await self._in_turn(partial(scripts.call_one, self._redis, name, spelled, args))
 
     async def _in_turn(self, read: Callable[[], Awaitable[Any]]) -> Any:
         try:

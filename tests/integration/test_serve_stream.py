@@ -13,6 +13,7 @@ from uuid import uuid4
 import aiohttp
 import orjson
 
+from tests.faults import victims
 from tests.integration.serving import Serving
 from tests.integration.test_serve import ended, ids_in, settled
 from tests.integration.waiting import until
@@ -40,8 +41,10 @@ class Sender:
             while self.unanswered or not self.is_ending:
                 with suppress(aiohttp.ClientError):
                     async with http.ws_connect(self._url) as socket:
-                        await self._use(socket)
-                        self.codes.append(socket.close_code)
+                        try:
+                            await self._use(socket)
+                        finally:  # it may notice while it sends
+                            self.codes.append(socket.close_code)
                 await asyncio.sleep(0.02)  # a pause, as clients make one
 
     async def _use(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -84,8 +87,7 @@ async def test_what_streams_were_told_is_on_disk_outlives_everything(tmp_path: P
         os.kill(serving.pid, signal.SIGHUP)
         await until(lambda: ended_with(senders, is_told=True), "all were let go")
         await gone_on(senders)
-        _, *workers = sorted(pid for pid, command in serving.processes().items() if "gunicorn" in command)
-        for worker in workers:
+        for worker in await victims.appeared(serving.pid, "http worker"):
             os.kill(worker, signal.SIGKILL)
         await until(lambda: ended_with(senders, is_told=False), "all were cut off")
         await gone_on(senders)
