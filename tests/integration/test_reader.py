@@ -1,0 +1,47 @@
+"""Reads that come at the same moment share round trips; one that is refused or given up is nobody else's matter."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from service.counters.reader import Reader
+from service.errors import NotFound
+from service.stored.reads import StoredReads
+
+if TYPE_CHECKING:
+    from tests.integration.town import Town
+
+READS = 300
+
+
+async def test_reads_at_the_same_moment_share_round_trips(town: Town) -> None:
+    await town.send(200)
+    reader = Reader(town.redis, 1, StoredReads(town.history))
+    users = [name for name in town.model.users for _ in range(READS // len(town.model.users))]
+    before = await trips(town)
+    found = await asyncio.gather(*(reader.user(name) for name in users))
+    assert await trips(town) - before < len(users) / 10
+    assert [one.events for one in found] == [town.model.users[name].totals.events for name in users]
+
+
+async def test_one_read_that_fails_or_is_given_up_hurts_no_other(town: Town) -> None:
+    await town.send(50)
+    reader = Reader(town.redis, 1, StoredReads(town.history))
+    known = next(iter(town.model.users))
+    given_up = asyncio.create_task(reader.user(known))
+    unknown = asyncio.create_task(reader.user("nobody"))
+    other = asyncio.create_task(reader.user(known))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert (await other).events == town.model.users[known].totals.events
+    with pytest.raises(NotFound):
+        await unknown
+    assert (await reader.user(known)).events
+
+
+async def trips(town: Town) -> int:
+    """How often the server has read from a connection."""
+    return int((await town.redis.info("stats"))["total_reads_processed"])
