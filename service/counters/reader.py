@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from redis.exceptions import RedisError
 
 from service.counters import keys
+from service.counters.cluster import Cluster
 from service.counters.gathering import Gathering
 from service.counters.partitions import partition_of
 from service.counters.records import MovieRecord, PairRecord, UserRecord
-from service.counters.servers import server_of
 from service.errors import NotFound, RedisUnavailable
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Reader:
 async def _get_all(redis: Redis, spelled: list[str]) -> list[bytes | None]:
     """One command where all keys are at one server; in a cluster they are in different slots."""
     try:
-        if server_of(redis, spelled[0]) is redis:
+        if not isinstance(redis, Cluster):
             return await redis.mget(spelled)  # type: ignore[return-value]
         pipeline = redis.pipeline(transaction=False)
         for key in spelled:
