@@ -19,7 +19,8 @@
 8. `workers.recovery` brings a Redis that lost events level with Postgres before it takes new ones; `workers.audit`
    holds live counters against the raw events.
 
-`service.access` decides who may do what, and where playhead may listen without asking; `service.api.guard` asks.
+`service.access` decides who may do what, and where playhead may listen without asking; `service.api.guard` asks,
+and `service.api.persons` for what a token lets its user do.
 `service.settings` alone reads the environment, `service.clock` alone reads the clock, `service.errors` draws the tree
 of what can fail. `service.cli` and `workers.supervisor` put the pieces together; `service.embedded` runs Valkey and
 Postgres where none is given.

@@ -10,11 +10,13 @@ PlayheadError
 │   ├── MemoryFull          Redis has reached its maxmemory
 │   ├── NotRecovered        Redis is not known to have all that Postgres has; it is being brought level
 │   ├── RedisUnavailable    Redis did not answer in time, refused, or is loading
-│   └── PostgresUnavailable Postgres does not answer, and only it knows the user who left Redis
+│   ├── PostgresUnavailable Postgres does not answer, and only it knows the user who left Redis
+│   └── JwksUnavailable     the keys of bearer tokens cannot be fetched, and this token's is not known
 ├── NotFound                a user, movie or pair never seen: 404
 ├── NotAllowed              the request may not be made
-│   ├── Unauthorized        no key, or one that is not known: 401
-│   ├── Forbidden           the key lacks the scope: 403
+│   ├── Unauthorized        no key or token, or one that is not known or no good: 401
+│   │   └── UnknownKid      the token is signed with a key that was not published, or not when it was last looked
+│   ├── Forbidden           the key lacks the scope, or the person may not: 403
 │   └── RateExceeded        the key was used faster than it may be: 429
 ├── BadRequest              the request cannot be read: 400, 413, 415
 └── FlushConflict           the partition is another flusher's by now; nothing was written
@@ -71,6 +73,10 @@ class PostgresUnavailable(Unavailable):
     retry_after_seconds = 2
 
 
+class JwksUnavailable(Unavailable):
+    retry_after_seconds = 5
+
+
 class NotFound(PlayheadError):
     pass
 
@@ -80,18 +86,24 @@ class NotAllowed(PlayheadError):
 
 
 class Unauthorized(NotAllowed):
-    """`reason` is `no_key` or `unknown_key`."""
+    """`reason` is `no_key`, `unknown_key`, or what is wrong with a token."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
-class Forbidden(NotAllowed):
-    """`scope` is what the key lacks."""
+class UnknownKid(Unauthorized):
+    def __init__(self) -> None:
+        super().__init__("unknown_kid", "the token is signed with a key that is not known here (kid)")
 
-    def __init__(self, scope: str, detail: str) -> None:
+
+class Forbidden(NotAllowed):
+    """`reason` is `missing_scope`, with the `scope` that the key lacks; of a person `missing_role`, `foreign_user`."""
+
+    def __init__(self, reason: str, detail: str, scope: str = "") -> None:
         super().__init__(detail)
+        self.reason = reason
         self.scope = scope
 
 

@@ -55,5 +55,8 @@ RUN_EVENTS_MAX = 1000
 RUN_SEGMENTS_MAX = 8000
 """Segments of all claims in one call, for the same reason; one event may have up to SEGMENTS_MAX of them."""
 
+TOKEN_CHARS_MAX = 8 * 1024
+"""A bearer token: with some hundred teams in it. What is longer is not even hashed."""
+
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 """Items in one page of a list (design 3)."""

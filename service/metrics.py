@@ -29,6 +29,18 @@ REFUSALS = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+JWKS_FETCHES = Counter(
+    "playhead_jwks_fetches",
+    "Fetches of the keys that bearer tokens are checked with, by what became of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+JWKS_FETCHED_AT = Gauge(
+    "playhead_jwks_fetched_timestamp_seconds",
+    "When they were last fetched, of the HTTP process where that is the longest ago; 0 for never.",
+    registry=REGISTRY,
+    multiprocess_mode="livemin",
+)
 CALL_SECONDS = Histogram(
     "playhead_call_seconds", "Round trips that apply events.", registry=REGISTRY, buckets=_SECONDS
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import SettingsError
 
 PREFIX = "PLAYHEAD_"
+
+SECRET_BYTES_MIN = 32
+"""As many as HS256 makes of it (RFC 7518, 3.2)."""
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 """In small letters, without a path: it is compared whole."""
@@ -43,6 +48,29 @@ class Settings(BaseSettings):
     api_key: Annotated[
         SecretStr | None, Field(description="the key that `playhead simulate` and `replay` show")
     ] = None
+    tokens_secret: Annotated[
+        SecretStr | None,
+        Field(description="secret that HS256 bearer tokens are signed with, 32 bytes or more; see Security"),
+    ] = None
+    tokens_jwks_url: Annotated[
+        str | None,
+        Field(
+            description="where the keys of RS256 and ES256 bearer tokens are published, as a JWKS; needs the next two"
+        ),
+    ] = None
+    tokens_issuer: Annotated[str | None, Field(description="`iss` that tokens must have")] = None
+    tokens_audience: Annotated[
+        str | None, Field(description="`aud` that tokens must have; without it none that have one are taken")
+    ] = None
+    tokens_leeway_seconds: Annotated[
+        int, Field(description="how far the clock of who signs tokens may be off", ge=0, le=300)
+    ] = 30
+    tokens_roles_claim: Annotated[
+        str, Field(description="claim that holds `learner`, `manager` or `admin`", min_length=1)
+    ] = "roles"
+    tokens_teams_claim: Annotated[
+        str, Field(description="claim that holds the teams that a manager manages", min_length=1)
+    ] = "teams"
     data_dir: Annotated[
         Path, Field(description="folder of the embedded servers: everything that must survive a restart")
     ] = Path(".playhead")
@@ -151,6 +179,25 @@ class Settings(BaseSettings):
         "auto"
     )
 
+    @model_validator(mode="after")
+    def _tokens_are_safe(self) -> Self:
+        """What is wrong with the secret is said without it."""
+        secret, url = self.tokens_secret, self.tokens_jwks_url
+        if secret is not None and len(secret.get_secret_value().encode()) < SECRET_BYTES_MIN:
+            raise ValueError(f"tokens_secret has fewer than {SECRET_BYTES_MIN} bytes: it could be guessed")
+        if url is None:
+            return self
+        if not is_safe(url):
+            raise ValueError(
+                "tokens_jwks_url is https://…, or http:// to this machine (127.0.0.1, [::1], localhost), without a"
+                " user or password in it"
+            )
+        if self.tokens_issuer is None or self.tokens_audience is None:
+            raise ValueError(
+                "tokens_jwks_url needs tokens_issuer and tokens_audience: the same keys sign tokens for others, too"
+            )
+        return self
+
     @property
     def partition_backlog_events_max(self) -> int:
         """Each partition's share of the bound: a script sees no more than its own partition's stream."""
@@ -178,6 +225,26 @@ class Settings(BaseSettings):
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("log_level is one of DEBUG, INFO, WARNING, ERROR")
         return self
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody on the way can put keys of their own into the answer, and no password is in it."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if "@" in parts.netloc or not host or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))
+
+
+def _is_this_machine(host: str) -> bool:
+    """By its spelling: what a name server answers could be wrong."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load() -> Settings:

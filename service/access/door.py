@@ -1,4 +1,4 @@
-"""Whether playhead may be started as it is told: open on loopback, wider only with keys or by an explicit word."""
+"""Whether playhead may be started as it is told: open on loopback, wider only with keys, tokens or an explicit word."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.access.files import read_file
 from service.access.keyring import Keyring, read_keys
+from service.access.tokens import tokens_of
 from service.errors import CannotStart, SettingsError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def keyring_of(settings: Settings) -> Keyring | None:
-    """The keys that are needed; None where nobody has to show one. Raises SettingsError.
+    """The keys that are taken; None where none are spoken of. Raises SettingsError.
 
     A file that is named counts, also when it is empty: revoking the last key opens nothing.
     """
@@ -30,15 +31,16 @@ def keyring_of(settings: Settings) -> Keyring | None:
 
 
 def refuse_open_door(settings: Settings) -> None:
-    """Raises CannotStart where others could reach a playhead that asks nobody who they are."""
-    keyring = keyring_of(settings)
+    """Raises CannotStart where others could reach a playhead that asks nobody who they are, and SettingsError."""
+    keyring, tokens = keyring_of(settings), tokens_of(settings)
     place = settings.published_host or settings.host
-    if (keyring and keyring.keys) or settings.open or is_loopback(place):
+    if (keyring and keyring.keys) or tokens or settings.open or is_loopback(place):
         return
     name = "PLAYHEAD_PUBLISHED_HOST" if settings.published_host else "PLAYHEAD_HOST"
     raise CannotStart(
         f"{name} is {place}, where others can reach playhead, and there is no API key: make one with"
-        " `playhead keys create` (PLAYHEAD_KEYS_FILE, PLAYHEAD_KEYS), or let everybody in with PLAYHEAD_OPEN=true"
+        " `playhead keys create` (PLAYHEAD_KEYS_FILE, PLAYHEAD_KEYS), take bearer tokens (PLAYHEAD_TOKENS_JWKS_URL),"
+        " or let everybody in with PLAYHEAD_OPEN=true"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Model = type[BaseModel]
+
+
+class Whose(StrEnum):
+    """What a call is about. It settles which persons may make it; servers have scopes."""
+
+    USERS_IN_PATH = "of the user that its path names"
+    USERS_WITHIN = "of users who are named within, or not at all: whoever answers it asks for each of them"
+    EVERYBODYS = "of nobody in particular"
+    PLAYHEADS = "of whoever runs playhead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ class Call:
 
     `path` is aiohttp's, with its patterns; `name` is unique, generated clients call it so; `prose` names a text in
     `service/web` that is longer than a `description`; `models` are the shapes of bodies. `scope` is what a key needs
-    for it, None where it is answered without one.
+    for it, None where it is answered without one; `whose` says which persons may make it, with a token.
     """
 
     method: str
@@ -67,6 +77,7 @@ class Call:
     summary: str
     answers: tuple[Answer, ...]
     scope: Scope | None = field(kw_only=True)
+    whose: Whose = Whose.PLAYHEADS
     description: str = ""
     prose: str = ""
     parameters: tuple[Parameter, ...] = ()
@@ -112,14 +123,17 @@ AWAY = failure(
 KEYED = (
     failure(
         401,
-        "`no_key`, `unknown_key`: keys are needed here, and none or none that is known was shown.",
+        "`no_key`, `unknown_key`: a key or token is needed here, and none or none that is known was shown. What is"
+        " wrong with a token: `not_a_token`, `token_too_long`, `unknown_algorithm`, `unknown_kid`, `bad_signature`,"
+        " `token_expired`, `token_not_valid_yet`, `wrong_issuer`, `wrong_audience`, `missing_claim`, `bad_claim`.",
         "no_key",
         "this call needs an API key, as `Authorization: Bearer` or `X-Api-Key`",
         headers={"WWW-Authenticate": "`Bearer`"},
     ),
     failure(
         403,
-        "`missing_scope`: the key may not do this; `detail` names the scope that it lacks.",
+        "`missing_scope`: the key may not do this; `detail` names the scope that it lacks. Of a token: `foreign_user`,"
+        " this is another's; `missing_role`, only an admin may.",
         "missing_scope",
         "the API key 'web' lacks the scope 'read', which this call needs",
         headers={"WWW-Authenticate": "`Bearer`, with the scope"},

@@ -8,6 +8,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from service.access.bucket import Bucket
+from service.access.people import Person
 from service.api.body import Patience
 from service.api.inbox import Inbox
 from service.api.room import Room
@@ -19,7 +20,7 @@ from service.stored.admission import Admission
 
 
 class Readmit(Protocol):
-    """Whether the key of a request still opens, where keys are needed: a WebSocket outlives its request."""
+    """Whether the key or token of a request still opens, where one is needed: a WebSocket outlives its request."""
 
     def __call__(self, request: web.Request) -> Bucket | None: ...
 
@@ -38,6 +39,9 @@ SOCKETS = web.AppKey("sockets", set[Inbox])
 
 ROOM = web.AppKey("room", Room)
 READMIT = web.AppKey("readmit", Readmit)
+
+PERSON = web.RequestKey("person", Person)
+"""Of a request with a token: whose it is. A server's with an API key has none."""
 
 BUCKET = web.RequestKey("bucket", Bucket)
 """Of a request that posts events: what they are drawn from, where its key has a limit."""

@@ -1,9 +1,9 @@
-"""Who may make a call. Where no keys are set there is no guard, and calls cost nothing for it."""
+"""Who may make a call. Where neither keys nor tokens are taken there is no guard, and calls cost nothing for it."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ import structlog
 from service.access.bucket import Bucket
 from service.access.door import keyring_of
 from service.access.files import state_of
-from service.access.keyring import Scope
-from service.api.context import BUCKET, REDIS
+from service.access.keyring import Keyring, Scope
+from service.access.tokens import is_token, tokens_of
+from service.api.context import BUCKET, PERSON, REDIS
+from service.api.persons import permit
 from service.api.problems import answering
 from service.counters.rates import share
 from service.errors import Forbidden, SettingsError, Unauthorized
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from service.access.keyring import Key, Keyring
+    from service.access.keyring import Key
+    from service.access.tokens import Tokens
+    from service.api.calls import Call
     from service.api.problems import Handler
     from service.settings import Settings
 
@@ -40,55 +44,68 @@ _BEARER_CHARS = len(_BEARER)
 
 
 def guard_of(settings: Settings) -> Guard | None:
-    """None where nobody has to show a key. Raises SettingsError where the keys cannot be read."""
-    keyring = keyring_of(settings)
-    return None if keyring is None else Guard(settings, keyring)
+    """None where nobody has to show anything. Raises SettingsError where the keys cannot be read."""
+    keyring, tokens = keyring_of(settings), tokens_of(settings)
+    if keyring is None and tokens is None:
+        return None
+    return Guard(settings, keyring or Keyring(()), tokens)
 
 
 class Guard:
-    """The keys of this process, kept as they are in their file."""
+    """The keys of this process, kept as they are in their file, and what its tokens are checked with."""
 
-    def __init__(self, settings: Settings, keyring: Keyring) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, keyring: Keyring, tokens: Tokens | None = None) -> None:
+        self._settings, self._tokens = settings, tokens
         self._state = state_of(settings.keys_file) if settings.keys_file else None
         self._buckets: dict[str, Bucket] = {}
         self._use(keyring)
 
-    def guarded(self, handler: Handler, scope: Scope) -> Handler:
-        """A handler that answers those only who may."""
+    @property
+    def takes_tokens(self) -> bool:
+        return self._tokens is not None
+
+    def guarded(self, call: Call, scope: Scope) -> Handler:
+        """The call's handler, which answers those only who may."""
 
         @answering
-        @wraps(handler)
+        @wraps(call.handler)
         async def answer(request: web.Request) -> web.StreamResponse:
-            self.admit(request, scope)
-            return await handler(request)
+            shown = _shown(request, scope)
+            if self._tokens is not None and is_token(shown):
+                request[PERSON] = person = await self._tokens.person(shown)
+                permit(person, call, request)
+            else:
+                self._admit(request, scope, shown)
+            return await call.handler(request)
 
         return answer
 
-    def admit(self, request: web.Request, scope: Scope) -> None:
+    def _admit(self, request: web.Request, scope: Scope, shown: str) -> None:
         """Raises Unauthorized, Forbidden, RateExceeded."""
-        key = self._key(request, scope)
+        key = self._key(shown, scope)
         if self._buckets:
             self._draw(request, scope, key)
 
     def readmit(self, request: web.Request) -> Bucket | None:
-        """What the events of an open stream are drawn from now; None without a limit. Raises as `admit`."""
-        key = self._key(request, Scope.INGEST)
-        return self._buckets.get(_bucket_name("events", key))
+        """What the events of an open stream are drawn from now; None without a limit. Raises as `_admit`."""
+        shown = _shown(request, Scope.INGEST)
+        if self._tokens is not None and is_token(shown):
+            self._tokens.known(shown)
+            return None
+        return self._buckets.get(_bucket_name("events", self._key(shown, Scope.INGEST)))
 
-    def _key(self, request: web.Request, scope: Scope) -> Key:
-        token = _shown(request, scope)
-        if not token:
+    def _key(self, shown: str, scope: Scope) -> Key:
+        if not shown:
+            needed = "an API key or a token" if self.takes_tokens else "an API key"
             raise Unauthorized(
-                "no_key", "this call needs an API key, as `Authorization: Bearer` or `X-Api-Key`"
+                "no_key", f"this call needs {needed}, as `Authorization: Bearer` or `X-Api-Key`"
             )
-        key = self._keyring.find(token)
+        key = self._keyring.find(shown)
         if key is None:
             raise Unauthorized("unknown_key", "the API key is none of this playhead's, or was revoked")
         if not key.may(scope):
-            raise Forbidden(
-                scope, f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
-            )
+            detail = f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
+            raise Forbidden("missing_scope", detail, scope)
         return key
 
     def _draw(self, request: web.Request, scope: Scope, key: Key) -> None:
@@ -100,7 +117,7 @@ class Guard:
                 request[BUCKET] = bucket  # the events after the first are drawn once they are counted
 
     async def kept(self, app: web.Application) -> AsyncIterator[None]:
-        """For as long as the application runs, keys are as they are in their file, and their buckets are shared."""
+        """For as long as the application runs, keys are as they are in their file, or published, and buckets shared."""
 
         async def keys() -> None:
             await asyncio.to_thread(self._reload)
@@ -110,7 +127,8 @@ class Guard:
 
         stop = asyncio.Event()
         repeating = asyncio.gather(_repeat(keys, RELOAD_SECONDS, stop), _repeat(buckets, SHARE_SECONDS, stop))
-        yield
+        async with self._tokens.kept() if self._tokens else nullcontext():
+            yield
         stop.set()
         await repeating
 
@@ -162,7 +180,7 @@ def _bucket_name(unit: str, key: Key) -> str:
 
 
 def _shown(request: web.Request, scope: Scope) -> str:
-    """The key that came with a request; empty where none did.
+    """The key or token that came with a request; empty where none did.
 
     What cannot set headers (a beacon, an EventSource) may put it into the address, though not to erase anything.
     """

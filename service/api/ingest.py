@@ -14,6 +14,7 @@ from service import clock, metrics
 from service.api import shapes
 from service.api.body import Patience, pieces, read_whole
 from service.api.context import BUCKET, SETTINGS, STREAMS, WRITER
+from service.api.persons import refuse_foreign
 from service.api.problems import answering, problem, refused, unavailable
 from service.errors import BadRequest, RateExceeded, Unavailable
 from service.events.decode import decode_body, decode_lines
@@ -98,6 +99,7 @@ async def post_events(request: web.Request) -> web.StreamResponse:
     else:
         decoded, is_single = decode_body(body, clock.now_us())
     _draw(request, len(decoded) - 1)
+    refuse_foreign(request, decoded)
     if is_single and isinstance(decoded[0], Event):
         return await _post_one(decoded[0], request.app[WRITER])
     tally = Tally()
@@ -145,7 +147,9 @@ async def _post_lines(request: web.Request) -> web.Response:
             for start in range(0, len(lines), RUN_EVENTS_MAX):
                 batch = lines[start : start + RUN_EVENTS_MAX]
                 _draw_lines(request, len(batch), is_first=index == 0)
-                await tally.add(decode_lines(batch, index, clock.now_us()), writer, index)
+                decoded = decode_lines(batch, index, clock.now_us())
+                refuse_foreign(request, decoded, index)
+                await tally.add(decoded, writer, index)
                 index += len(batch)
                 tally.refuse_flood()
     except BadRequest as error:

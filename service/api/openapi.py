@@ -13,7 +13,8 @@ from aiohttp import web
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from service.access.keyring import Scope
-from service.api.calls import Json, reference
+from service.access.people import Role
+from service.api.calls import Json, Whose, reference
 from service.api.problems import answering
 from service.api.schemas import Problem
 
@@ -32,7 +33,7 @@ class Description:
 
 
 IN_ADDRESS = "key_in_address"
-SCHEMES: Json = {
+KEY_SCHEMES: Json = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
@@ -44,8 +45,18 @@ SCHEMES: Json = {
         "in": "query",
         "name": "key",
         "description": "For beacons, which cannot set headers. Addresses are kept in histories and logs of others:"
-        " use a key that may only `ingest`.",
+        " use a key that may only `ingest`, or a token that expires soon.",
     },
+}
+TOKEN = "token"  # noqa: S105 - the name of a scheme
+TOKEN_SCHEME: Json = {
+    TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Who watches: a signed token whose `sub` is a `user`. A learner reads and sends only what is"
+        " that user's own, and reads movies' totals; an admin may do everything. It is shown wherever a key is.",
+    }
 }
 
 DESCRIPTION = web.AppKey("description", Description)
@@ -61,27 +72,25 @@ async def get_openapi(request: web.Request) -> web.StreamResponse:
 
 
 def describe(
-    calls: Iterable[Call], tags: dict[str, str], read: Callable[[str], str], *, is_guarded: bool
+    calls: Iterable[Call], tags: dict[str, str], read: Callable[[str], str], schemes: Json
 ) -> Description:
     """The description of `calls`. `tags` name their groups, in order; `read` gives a text of `service/web`.
 
-    Where nobody has to show a key, it names none.
+    `schemes` are those by which one may show who one is; none where nobody has to.
     """
     described = [
         replace(call, description=read(call.prose)) if call.prose else call
         for call in calls
         if call.is_described
     ]
-    if not is_guarded:
-        described = [replace(call, scope=None) for call in described]
-    document = orjson.dumps(_document(described, tags, read("introduction.md")))
+    document = orjson.dumps(_document(described, tags, read("introduction.md"), schemes))
     return Description(document, sha256(document).hexdigest()[:16])
 
 
-def _document(calls: list[Call], tags: dict[str, str], introduction: str) -> Json:
+def _document(calls: list[Call], tags: dict[str, str], introduction: str, schemes: Json) -> Json:
     paths: dict[str, Json] = {}
     for call in calls:
-        paths.setdefault(_template(call.path), {})[call.method.lower()] = _operation(call)
+        paths.setdefault(_template(call.path), {})[call.method.lower()] = _operation(call, schemes)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -95,7 +104,7 @@ def _document(calls: list[Call], tags: dict[str, str], introduction: str) -> Jso
         "paths": paths,
         "components": {
             "schemas": _schemas(_models(calls)),
-            "securitySchemes": SCHEMES if any(call.scope for call in calls) else {},
+            "securitySchemes": schemes,
         },
     }
 
@@ -105,7 +114,7 @@ def _template(path: str) -> str:
     return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", path)
 
 
-def _operation(call: Call) -> Json:
+def _operation(call: Call, schemes: Json) -> Json:
     operation: Json = {
         "operationId": call.name,
         "tags": [call.tag],
@@ -118,8 +127,13 @@ def _operation(call: Call) -> Json:
         content = {body.media_type: _body(body) for body in call.bodies}
         operation["requestBody"] = {"required": True, "content": content}
     if call.scope:
-        schemes = [name for name in SCHEMES if name != IN_ADDRESS or call.scope is not Scope.ADMIN]
-        operation["security"] = [{name: [call.scope]} for name in schemes]
+        is_admins = call.scope is Scope.ADMIN
+        role = Role.ADMIN if is_admins or call.whose is Whose.PLAYHEADS else Role.LEARNER
+        operation["security"] = [
+            {name: [role if name == TOKEN else call.scope]}
+            for name in schemes
+            if name != IN_ADDRESS or not is_admins
+        ]
     return {name: value for name, value in operation.items() if value}
 
 

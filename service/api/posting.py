@@ -117,7 +117,7 @@ EVENT_ANSWERS = (
         422,
         "All were rejected. `reason` is that of the first one: `missing_field`, `unknown_field`, `misplaced_field`,"
         " `wrong_type`, `not_an_object`, `unknown_kind`, `empty`, `too_long`, `out_of_range`, `invalid_time`,"
-        " `invalid_string`; of a line also `not_json`.",
+        " `invalid_string`; of a line also `not_json`; with a token `foreign_user`.",
         "missing_field",
         f"no event was accepted; the first one: {REJECTED['detail']}",
         EventsProblem,

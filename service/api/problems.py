@@ -93,12 +93,12 @@ def refused(error: NotAllowed, detail: str = "", **members: Any) -> web.Response
     match error:
         case Unauthorized():
             status, reason = 401, error.reason
-            said = ', error="invalid_token"' if reason == "unknown_key" else ""
+            said = "" if reason == "no_key" else ', error="invalid_token"'
             headers = {"WWW-Authenticate": f'Bearer realm="playhead"{said}'}
         case Forbidden():
-            status, reason = 403, "missing_scope"
-            said = f'error="insufficient_scope", scope="{error.scope}"'
-            headers = {"WWW-Authenticate": f'Bearer realm="playhead", {said}'}
+            status, reason = 403, error.reason
+            scope = f', scope="{error.scope}"' if error.scope else ""
+            headers = {"WWW-Authenticate": f'Bearer realm="playhead", error="insufficient_scope"{scope}'}
         case RateExceeded():
             status, reason, seconds = 429, "rate_exceeded", error.retry_after_seconds
             headers = {

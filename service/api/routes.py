@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.access.keyring import Scope
 from service.api import docs, erasure, health, ingest, problems, reads, stream
-from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, failure
+from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, Whose, failure
 from service.api.context import SETTINGS
 from service.api.headers import SHARED, Sharing, refuse_sniffing
-from service.api.openapi import DESCRIPTION, describe, get_openapi
+from service.api.openapi import DESCRIPTION, KEY_SCHEMES, TOKEN_SCHEME, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE, STREAM_ANSWERS
 from service.api.schemas import (
     Erasure,
@@ -30,6 +30,7 @@ from service.limits import PAGE_DEFAULT, PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MA
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.api.calls import Json
     from service.api.guard import Guard
 
 
@@ -39,8 +40,7 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
     handlers = [
-        (call, guard.guarded(call.handler, call.scope) if guard and call.scope else call.handler)
-        for call in CALLS
+        (call, guard.guarded(call, call.scope) if guard and call.scope else call.handler) for call in CALLS
     ]
     for call, handler in handlers:
         if call.method == "GET":
@@ -51,7 +51,13 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     if origins := app[SETTINGS].origins:
         Sharing(origins).add_to(app, [(call, handler) for call, handler in handlers if call.scope in SHARED])
     app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown, expect_handler=problems.expect)
-    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), is_guarded=guard is not None)
+    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), _schemes(guard))
+
+
+def _schemes(guard: Guard | None) -> Json:
+    if guard is None:
+        return {}
+    return KEY_SCHEMES | TOKEN_SCHEME if guard.takes_tokens else KEY_SCHEMES
 
 
 TAGS = {
@@ -88,6 +94,7 @@ POST_EVENTS = Call(
     "Count events",
     EVENT_ANSWERS,
     scope=Scope.INGEST,
+    whose=Whose.USERS_WITHIN,
     bodies=EVENT_BODIES,
     models=(Event,),
     prose="events.md",
@@ -101,6 +108,7 @@ OPEN_STREAM = Call(
     "Count events over a WebSocket",
     STREAM_ANSWERS,
     scope=Scope.INGEST,
+    whose=Whose.USERS_WITHIN,
     prose="stream.md",
 )
 TOTALS = {"watch_seconds": 10, "effective_seconds": 10, "unique_seconds": 10}
@@ -135,6 +143,7 @@ CALLS = (
             FAILED,
         ),
         scope=Scope.READ,
+        whose=Whose.EVERYBODYS,
         parameters=(SLUG,),
     ),
     Call(
@@ -146,6 +155,7 @@ CALLS = (
         "How long a user watched",
         (Answer(200, "The user's totals.", (User,), example=USER_TOTALS), NEVER_SEEN, AWAY, *KEYED, FAILED),
         scope=Scope.READ,
+        whose=Whose.USERS_IN_PATH,
         parameters=(USER,),
     ),
     Call(
@@ -176,6 +186,7 @@ CALLS = (
             FAILED,
         ),
         scope=Scope.ADMIN,
+        whose=Whose.USERS_IN_PATH,
         parameters=(USER,),
         description="It cannot be undone. Events that come later begin anew.",
     ),
@@ -205,6 +216,7 @@ CALLS = (
             FAILED,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_IN_PATH,
         parameters=(USER, LIMIT, CURSOR),
     ),
     Call(
@@ -227,6 +239,7 @@ CALLS = (
             FAILED,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_IN_PATH,
         parameters=(USER, SLUG),
     ),
     Call(

@@ -21,6 +21,7 @@ from service.api.context import READMIT, ROOM, SETTINGS, SOCKETS, WRITER
 from service.api.headers import ANY
 from service.api.inbox import FAILED, LOST, Farewell, Inbox, Socket
 from service.api.ingest import LARGE_BYTES_MIN, Tally, uncounted
+from service.api.persons import refuse_foreign
 from service.api.problems import answering, problem
 from service.errors import NotAllowed, RateExceeded, Unavailable
 from service.events.decode import decode_messages
@@ -125,6 +126,7 @@ class Stream:
         groups = decode_messages(messages, self._received, clock.now_us())
         is_large = max(map(len, messages)) > LARGE_BYTES_MIN
         while decoded := await _in_thread(groups) if is_large else next(groups, None):
+            refuse_foreign(self._request, decoded, self._received)
             for piece in _pieces(decoded, self._bucket()):
                 await self._admit(len(piece))
                 acknowledgement = await self._apply(piece)
