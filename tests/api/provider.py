@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 ISSUER = "https://login.example/"
 AUDIENCE = "playhead"
+ELSEWHERE = "/elsewhere.json"
+"""Where it is well, whatever its status is."""
+
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -113,7 +116,8 @@ class Provider:
         if self.is_slow:
             await self._end.wait()
         document = self.document or orjson.dumps({"keys": [signer.jwk() for signer in self.signers]})
-        return web.Response(body=document, status=self.status, headers={"Location": "/elsewhere.json"})
+        status = 200 if request.path == ELSEWHERE else self.status
+        return web.Response(body=document, status=status, headers={"Location": ELSEWHERE})
 
     def end(self) -> None:
         self._end.set()
