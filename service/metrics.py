@@ -35,9 +35,10 @@ JWKS_FETCHES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-JWKS_FETCHED_AT = Gauge(
-    "playhead_jwks_fetched_timestamp_seconds",
-    "When they were last fetched, of the HTTP process where that is the longest ago; 0 for never.",
+JWKS_AT = Gauge(
+    "playhead_jwks_timestamp_seconds",
+    "When that was last so, in the HTTP process where it is the longest ago.",
+    ["outcome"],
     registry=REGISTRY,
     multiprocess_mode="livemin",
 )

@@ -278,5 +278,6 @@ def _answers(url: str) -> bool:
 
 
 def _starred(name: str, value: object) -> object:
-    """URLs hold passwords; they and keys are not for the log."""
-    return "***" if (name.endswith("_url") or name in ("keys", "api_key")) and value else value
+    """URLs hold passwords; they, keys and secrets are not for the log."""
+    is_secret = name.endswith(("_url", "_secret")) or name in ("keys", "api_key")
+    return "***" if is_secret and value else value

@@ -99,8 +99,7 @@ class Jwks:
             self._note_failure(failed)
         else:
             self.is_away = False
-            metrics.JWKS_FETCHES.labels("fetched").inc()
-            metrics.JWKS_FETCHED_AT.set(clock.now_us() // 1_000_000)
+            _count("fetched")
         finally:
             self._tried_at = clock.steady_seconds()
 
@@ -120,11 +119,16 @@ class Jwks:
 
     def _note_failure(self, failed: Exception) -> None:
         """Said when it begins; the metric goes on counting."""
-        metrics.JWKS_FETCHES.labels("failed").inc()
+        _count("failed")
         if not self.is_away:
             place, detail = self._url.partition("?")[0], f"{type(failed).__name__}: {failed}"
             _log.warning("jwks_unavailable", url=place, detail=detail, keys_of_before=len(self._keys))
         self.is_away = True
+
+
+def _count(outcome: str) -> None:
+    metrics.JWKS_FETCHES.labels(outcome).inc()
+    metrics.JWKS_AT.labels(outcome).set(clock.now_us() // 1_000_000)
 
 
 def read_jwks(document: bytes) -> Keys:

@@ -237,6 +237,7 @@ async def status(api: Api, token: str) -> int:
 async def fetches(api: Api, outcome: str) -> float:
     text = (await api.call("GET", "/metrics", headers=bearer(EVE))).body.decode()
     found = re.search(rf'playhead_jwks_fetches_total{{outcome="{outcome}"}} (\S+)', text)
+    assert bool(found) == (f'playhead_jwks_timestamp_seconds{{outcome="{outcome}"}} ' in text)
     return float(found[1]) if found else 0
 
 

@@ -36,6 +36,7 @@ from tests.api.provider import (
     spelled,
     valid_claims,
 )
+from workers.supervisor import _starred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -393,6 +394,14 @@ def test_a_short_secret_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPa
     assert SECRET[:31] not in str(refused.value)
     monkeypatch.setenv("PLAYHEAD_TOKENS_SECRET", SECRET)
     assert SECRET not in repr(load())
+
+
+@pytest.mark.parametrize(
+    "name", ["tokens_secret", "tokens_jwks_url", "api_key", "keys", "redis_url", "database_url"]
+)
+def test_no_secret_is_logged_with_the_settings(name: str) -> None:
+    assert name in Settings.model_fields
+    assert (_starred(name, "secret"), _starred(name, None)) == ("***", None)
 
 
 @pytest.mark.parametrize("secret", [PUBLIC_PEM, orjson.dumps(rs256().jwk())])
