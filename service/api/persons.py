@@ -46,7 +46,11 @@ def refuse_foreign(request: web.Request, decoded: list[Event | Rejection], first
     """Put a rejection in the place of each event that is not for whoever sends it to say."""
     if (person := request.get(PERSON)) is None:
         return
+    users = {item.user for item in decoded if not isinstance(item, Rejection)}
+    foreign = {user for user in users if not may(person, Action.WRITE, user)}
+    if not foreign:
+        return
     for place, item in enumerate(decoded):
-        if not isinstance(item, Rejection) and not may(person, Action.WRITE, item.user):
+        if not isinstance(item, Rejection) and item.user in foreign:
             detail = "user: got another user's name, expected that of the token (sub)"
             decoded[place] = Rejection(first_index + place, "user", "foreign_user", detail)

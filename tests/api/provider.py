@@ -7,19 +7,26 @@ import time
 from base64 import urlsafe_b64encode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
+from ssl import Purpose, SSLContext, create_default_context
 from typing import TYPE_CHECKING, Any
 
 import jwt
 import orjson
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from service.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.api.client import Document
 
@@ -97,11 +104,12 @@ class Provider:
     is_slow: bool = False
     fetches: int = 0
     port: int = 0
+    scheme: str = "http"
     _end: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/jwks.json?tenant=1"
+        return f"{self.scheme}://127.0.0.1:{self.port}/jwks.json?tenant=1"
 
     def settings(self, **others: Any) -> Settings:
         trusted: dict[str, Any] = {
@@ -123,15 +131,33 @@ class Provider:
         self._end.set()
 
 
+def self_signed(folder: Path) -> SSLContext:
+    """Of a server on this machine that nobody has a reason to trust."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    key, now = ec_key(), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = create_default_context(Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
 @asynccontextmanager
-async def publishing() -> AsyncIterator[Provider]:
-    provider = Provider()
+async def publishing(tls: SSLContext | None = None) -> AsyncIterator[Provider]:
+    provider = Provider(scheme="https" if tls else "http")
     app = web.Application()
     app.router.add_get("/{path:.*}", provider.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         provider.port = runner.addresses[0][1]
         yield provider
     finally:

@@ -23,12 +23,13 @@ from tests.api.client import JSON, NDJSON, event, lines
 from tests.api.conftest import serving
 from tests.api.deadline import until
 from tests.api.keys import LINES, TOKENS, bearer
-from tests.api.provider import HS256, SECRET, Provider, Signer, es256, publishing, rs256, rsa_key
+from tests.api.provider import HS256, SECRET, Provider, Signer, es256, publishing, rs256, rsa_key, self_signed
 from tests.api.streams import streaming
 from tests.api.test_keys import made
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.api.client import Answer, Api, Document
     from tests.api.conftest import Serve
@@ -339,6 +340,16 @@ async def test_playhead_starts_while_the_provider_is_away(
     assert await status(api, HS256.token()) == 401
     provider.status = 200
     await until(lambda: status(api, ANN), equals=404)
+
+
+async def test_keys_are_not_taken_from_whom_nobody_vouches_for(serve: Serve, tmp_path: Path) -> None:
+    async with publishing(self_signed(tmp_path)) as provider:
+        with capture_logs() as logs:
+            api = await serve(provider.settings())
+            assert await status(api, ANN) == 503
+        (said,) = [line for line in logs if line["event"] == "jwks_unavailable"]
+        assert "CERTIFICATE_VERIFY_FAILED" in said["detail"]
+        assert provider.fetches == 0
 
 
 async def test_playhead_stops_while_a_fetch_is_under_way(

@@ -211,6 +211,9 @@ ATTACKS = {
     "an invented name": (rs256("../../dev/null").token(), "unknown_kid"),
     "no name, of a key not there": (unsigned({"alg": "ES256", "kid": ""}), "unknown_kid"),
     "a name that is no string": (unsigned({"alg": "RS256", "kid": 7}), "not_a_token"),
+    "a name that is a list": (unsigned({"alg": "RS256", "kid": ["rsa"]}), "not_a_token"),
+    "a header that is no JSON": (unsigned(b"{"), "not_a_token"),
+    "a header of one letter": ("e.e30.e30", "not_a_token"),
     "a key that it brings along": (
         Signer("mine", "RS256", rsa_key(1)).token(
             {"jwk": rs256("mine", 1).jwk(), "jku": "http://127.0.0.1/"}
