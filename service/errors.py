@@ -19,6 +19,8 @@ PlayheadError
 │   ├── Forbidden           the key lacks the scope, or the person may not: 403
 │   └── RateExceeded        the key was used faster than it may be: 429
 ├── BadRequest              the request cannot be read: 400, 413, 415
+├── Invalid                 a body was read, and says what nobody can mean: 422
+├── Conflict                what is asked for contradicts what is there: 409
 └── FlushConflict           the partition is another flusher's by now; nothing was written
 
 Expected refusals of single events are values, not exceptions: `service.events.rejection.Rejection`.
@@ -127,6 +129,25 @@ class BadRequest(PlayheadError):
     def __init__(self, status: int, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.status = status
+        self.reason = reason
+
+
+class Invalid(PlayheadError):
+    """`rejected` says of each wrong field its `field`, `reason` and `detail`; there is at least one."""
+
+    def __init__(self, rejected: list[dict[str, object]]) -> None:
+        super().__init__(str(rejected[0]["detail"]))
+        self.reason = str(rejected[0]["reason"])
+        self.rejected = rejected
+
+
+class Conflict(PlayheadError):
+    """`reason` is a short word for programs."""
+
+    status = 409
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
         self.reason = reason
 
 

@@ -60,3 +60,45 @@ TOKEN_CHARS_MAX = 8 * 1024
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 """Items in one page of a list (design 3)."""
+
+COURSE_CHARS_MAX = LESSON_CHARS_MAX = TEAM_CHARS_MAX = 128
+"""Names of courses, lessons and teams: a UUID or a URN. With a user they fit into one entry of an index."""
+
+TITLE_CHARS_MAX = 500
+"""Of courses, lessons and teams."""
+
+TIME_ZONE_CHARS_MAX = 64
+"""The longest name of a zone has 32 characters."""
+
+LESSONS_MAX = 500
+"""Lessons of one course: they are read, compared and shown together."""
+
+REVISIONS_MAX = 10_000
+"""Videos that one lesson may have had."""
+
+MONTHS_MAX = 120
+"""Of a credit's window, and from one completion to when the next is due."""
+
+LEAD_DAYS_MAX = 365
+"""How long before it is due a renewal may be opened."""
+
+ASSIGNMENTS_PER_BODY_MAX = 10_000
+"""One JSON array of assignments; a CSV is streamed and may be longer."""
+
+MEMBERS_PER_BODY_MAX = 10_000
+"""Users added to a team at once."""
+
+CSV_BYTES_MAX = 64 * 1024 * 1024
+"""A CSV of assignments: a million lines."""
+
+CSV_LINE_BYTES_MAX = 8 * 1024
+"""Four names of the longest kind, escaped."""
+
+ASSIGN_RUN_MAX = 500
+"""Assignments written in one transaction: some ten milliseconds, in which nobody else may change them."""
+
+RENEW_RUN_MAX = 200
+"""Attempts that the worker opens in one transaction, for the same reason."""
+
+PROGRESS_LESSONS_MAX = 500
+"""Lessons of one attempt that are noted at once: all that a course may have."""

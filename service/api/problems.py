@@ -14,7 +14,9 @@ from aiohttp import HttpVersion11, web
 from service import metrics
 from service.errors import (
     BadRequest,
+    Conflict,
     Forbidden,
+    Invalid,
     NotAllowed,
     NotFound,
     PlayheadError,
@@ -69,8 +71,10 @@ def answering(handler: Handler) -> Handler:
 
 def _translated(error: PlayheadError) -> web.Response:
     match error:
-        case BadRequest():
+        case BadRequest() | Conflict():
             return problem(error.status, error.reason, str(error))
+        case Invalid():
+            return problem(422, error.reason, str(error), rejected=error.rejected)
         case NotFound():
             return problem(404, "not_found", str(error))
         case Unavailable():

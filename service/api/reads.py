@@ -9,12 +9,11 @@ from aiohttp import web
 
 from service.api import shapes
 from service.api.context import READER
+from service.api.paging import bad_cursor, is_number, limit_of
 from service.api.problems import answering
-from service.errors import BadRequest
-from service.limits import PAGE_DEFAULT, PAGE_MAX
 
-LIMIT_DIGITS_MAX, CURSOR_DIGITS_MAX = 9, 16
-"""Far more than a limit has, and just what a time in us has: what is longer need not be read to be refused."""
+CURSOR_DIGITS_MAX = 16
+"""Just what a time in us has: what is longer need not be read to be refused."""
 
 
 @answering
@@ -40,7 +39,7 @@ async def get_pair(request: web.Request) -> web.StreamResponse:
 async def get_user_movies(request: web.Request) -> web.StreamResponse:
     """A page of "continue watching". One more pair is read than shown, to know whether another page follows."""
     user = request.match_info["user"]
-    limit, after = _limit(request), _cursor(request)
+    limit, after = limit_of(request), _cursor(request)
     found = await request.app[READER].recent_pairs(user, limit + 1, after)
     shown = found[:limit]
     following = None
@@ -55,17 +54,6 @@ def _json(document: dict[str, object]) -> web.Response:
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
-def _limit(request: web.Request) -> int:
-    given = request.query.get("limit")
-    if given is None:
-        return PAGE_DEFAULT
-    if not (_is_number(given, LIMIT_DIGITS_MAX) and 1 <= int(given) <= PAGE_MAX):
-        raise BadRequest(
-            400, "bad_limit", f"limit: got {given[:40]!r}, expected a whole number from 1 to {PAGE_MAX}"
-        )
-    return int(given)
-
-
 def _cursor(request: web.Request) -> tuple[int, str] | None:
     given = request.query.get("cursor")
     if given is None:
@@ -74,16 +62,9 @@ def _cursor(request: web.Request) -> tuple[int, str] | None:
         time_us, _, slug = urlsafe_b64decode(given.encode()).decode().partition(":")
     except ValueError:
         time_us, slug = "", ""
-    if not (slug and _is_number(time_us, CURSOR_DIGITS_MAX)):
-        raise BadRequest(
-            400, "bad_cursor", f"cursor: got {given[:40]!r}, expected the next_cursor of the page before"
-        )
+    if not (slug and is_number(time_us, CURSOR_DIGITS_MAX)):
+        raise bad_cursor(given)
     return int(time_us), slug
-
-
-def _is_number(text: str, digits_max: int) -> bool:
-    """Digits and nothing else: Python's `int` takes signs, underscores, spaces and other scripts as well."""
-    return text.isascii() and text.isdigit() and len(text) <= digits_max
 
 
 def _spell_cursor(time_us: int, slug: str) -> str:

@@ -7,6 +7,6 @@ from importlib.resources import files
 
 
 @cache
-def query(name: str) -> str:
-    """The text of the statement `name`, which is its file's name without `.sql`."""
-    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+def query(name: str, package: str = __name__) -> str:
+    """The text of the statement `name`, which is its file's name without `.sql`; domains have packages of their own."""
+    return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,65 @@
+"""Postgres as courses use it: connections, transactions, and what is said while it is away."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from service.courses.queries import query
+from service.db.connections import open_pool
+from service.db.failures import asking, is_passing
+from service.errors import PostgresUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+
+    from service.db.connections import Connection
+
+_COMMAND_SECONDS: Final = 10
+"""A call's statements take milliseconds; one that waits for so long waits for something that is broken."""
+
+_WHAT: Final = "where courses are"
+
+
+class Database:
+    """Reconnects by itself. Every call raises PostgresUnavailable while Postgres does not answer.
+
+    Then nobody knows whether a change was made; making it again is safe.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, database_url: str) -> Self:
+        """The first connection is made by the first call, so Postgres may be away now."""
+        return cls(await open_pool(database_url, _COMMAND_SECONDS, "playhead courses", is_lazy=True))
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        with asking(_WHAT):
+            connection = await self._pool.acquire()
+        try:
+            async with connection.transaction(isolation="read_committed"):
+                yield connection
+        except Exception as failed:
+            if is_passing(failed):
+                raise PostgresUnavailable(f"Postgres, {_WHAT}, does not answer: {failed}") from failed
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    async def rows(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What the statement `name` gives."""
+        async with self.transaction() as connection:
+            return await connection.fetch(query(name), *arguments)
+
+    async def row(self, name: str, *arguments: Any) -> asyncpg.Record | None:
+        """Its first row."""
+        found = await self.rows(name, *arguments)
+        return found[0] if found else None

@@ -1,0 +1,8 @@
+-- $1: user. Assignments take their attempts along. Gives how many assignments there were, and memberships.
+WITH left_teams AS (
+    DELETE FROM team_members WHERE user_id = $1 RETURNING 1
+),
+gone AS (
+    DELETE FROM assignments WHERE user_id = $1 RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone) AS assignments, (SELECT count(*) FROM left_teams) AS memberships

@@ -1,0 +1,5 @@
+-- $1 and $2: attempts, and when each is due or NULL.
+UPDATE attempts AS t
+SET due_at = said.due_at
+FROM unnest($1::bigint[], $2::timestamptz[]) AS said (attempt, due_at)
+WHERE t.attempt = said.attempt

@@ -1,0 +1,17 @@
+-- $1: course, $2: the last user of the page before, or an empty string, $3: whether those unassigned, too,
+-- $4: how many. By user, each with the last attempt.
+SELECT
+    a.course, a.user_id, a.first_assigned_at, a.assigned_at, a.unassigned_at, a.last_completed_at,
+    t.attempt, t.number, t.opened_at, t.opened_by, t.due_at, t.started_at, t.last_viewed_at, t.completed_at,
+    t.closed_at
+FROM assignments AS a
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM attempts
+    WHERE attempts.course = a.course AND attempts.user_id = a.user_id
+    ORDER BY number DESC
+    LIMIT 1
+) AS t
+WHERE a.course = $1 AND a.user_id > $2 AND ($3 OR a.unassigned_at IS NULL)
+ORDER BY a.user_id
+LIMIT $4

@@ -1,0 +1,2 @@
+-- $1: attempt.
+SELECT * FROM attempts WHERE attempt = $1

@@ -1,0 +1,2 @@
+-- $1: team.
+SELECT team, title, created_at FROM teams WHERE team = $1

@@ -1,0 +1,28 @@
+"""All of courses in one place, over one pool of connections."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from service.courses.assignments import Assignments
+from service.courses.attempts import Attempts
+from service.courses.catalogue import Catalogue
+from service.courses.database import Database
+from service.courses.teams import Teams
+
+
+class Courses:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.catalogue = Catalogue(database)
+        self.teams = Teams(database)
+        self.assignments = Assignments(database)
+        self.attempts = Attempts(database)
+
+    @classmethod
+    async def connect(cls, database_url: str) -> Self:
+        """Postgres may be away: each call says so then."""
+        return cls(await Database.connect(database_url))
+
+    async def close(self) -> None:
+        await self._database.close()

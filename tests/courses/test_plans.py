@@ -1,0 +1,97 @@
+"""No statement of courses reads a whole table, however it is asked: every file of SQL is explained here."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from service.courses.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+NAMES = sorted(
+    path.name.removesuffix(".sql")
+    for path in files("service.courses.queries").iterdir()
+    if path.name.endswith(".sql")
+)
+
+FILL = """
+INSERT INTO courses SELECT 'course ' || n, 'title', 'UTC', 'flag', 12, 1000, false,
+    CASE WHEN n % 100 = 0 THEN 12 END, CASE WHEN n % 100 = 0 THEN 30 END, now(), now() FROM generate_series(1, 2000) n;
+INSERT INTO lessons SELECT 'lesson ' || n, 'course ' || n, 0, 'title', 950, 1, 'slug ' || n, 60000
+    FROM generate_series(1, 2000) n;
+INSERT INTO lesson_revisions SELECT lesson, 1, slug, 60000, now() FROM lessons;
+INSERT INTO teams SELECT 'team ' || n, 'title', now() FROM generate_series(1, 2000) n;
+INSERT INTO team_members SELECT 'team ' || n, 'user ' || n % 700 * 3 + m
+    FROM generate_series(1, 2000) n, generate_series(1, 3) m;
+INSERT INTO assignments SELECT 'course ' || n, 'user ' || n % 400 * 5 + m, now(), now()
+    FROM generate_series(1, 1000) n, generate_series(1, 5) m;
+INSERT INTO attempts (course, user_id, number, opened_at, opened_by, completed_at, closed_at)
+    SELECT course, user_id, k, now(), 'assignment', now() - k * interval '1 day', CASE WHEN k = 1 THEN now() END
+    FROM assignments, generate_series(1, 2) k;
+INSERT INTO attempt_lessons SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 5, now(), now() FROM attempts;
+ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, attempts, attempt_lessons
+"""
+
+
+@pytest.fixture(scope="module")
+async def filled(postgres_url: str, template_database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """Some thousand rows of each kind, in a database of this module's."""
+    outside = await asyncpg.connect(postgres_url)
+    await outside.execute(f"CREATE DATABASE plans_of_courses TEMPLATE {template_database}")
+    connection = await asyncpg.connect(postgres_url, database="plans_of_courses")
+    for statement in FILL.split(";"):
+        await connection.execute(statement)
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    yield connection
+    await connection.close()
+    await outside.execute("DROP DATABASE plans_of_courses WITH (FORCE)")
+    await outside.close()
+
+
+async def plan_of(connection: asyncpg.Connection[Any], statement: str) -> dict[str, Any]:
+    """As it is made without looking at the parameters."""
+    await connection.execute(f"PREPARE asked AS {statement}")
+    try:
+        types = await connection.fetchval(
+            "SELECT parameter_types FROM pg_prepared_statements WHERE name = 'asked'"
+        )
+        given = f"({', '.join(['NULL'] * len(types))})" if types else ""
+        [plan] = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked{given}"))
+    finally:
+        await connection.execute("DEALLOCATE asked")
+    found: dict[str, Any] = plan["Plan"]
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(deeper for child in plan.get("Plans", []) for deeper in nodes(child))]
+
+
+def scanned(plan: dict[str, Any]) -> set[str]:
+    """The tables that are read from end to end: also by way of an index, where nothing narrows it."""
+    return {
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan"
+        or (node["Node Type"].startswith("Index") and "Relation Name" in node and "Index Cond" not in node)
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_statement_finds_its_rows_by_an_index(filled: asyncpg.Connection[Any], name: str) -> None:
+    plan = await plan_of(filled, query(name))
+    if name == "select_renewed_courses":  # its index holds those courses, and nothing else
+        assert {node["Index Name"] for node in nodes(plan) if "Index Name" in node} == {"ix_courses_renewed"}
+        return
+    assert scanned(plan) == set()
+
+
+async def test_a_scan_would_be_noticed(filled: asyncpg.Connection[Any]) -> None:
+    assert scanned(await plan_of(filled, "SELECT * FROM attempts WHERE due_at < $1")) == {"attempts"}
+    assert scanned(await plan_of(filled, "SELECT * FROM courses ORDER BY course")) == {"courses"}
