@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -109,10 +110,15 @@ async def template_database(postgres_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """A migrated database that is this test's alone."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    await _run(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield _renamed(postgres_url, name)
-    await _run(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _copied(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def module_database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """A migrated database for all tests of a module, where these keep apart by names."""
+    async with _copied(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +139,14 @@ def _refuse_filled(url: str) -> None:
         pytest.exit(
             f"PLAYHEAD_TEST_REDIS_URL must name an empty server, which the tests may empty; it holds {held}"
         )
+
+
+@asynccontextmanager
+async def _copied(postgres_url: str, template: str) -> AsyncIterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await _run(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _renamed(postgres_url, name)
+    await _run(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _renamed(url: str, database: str) -> str:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from service.api.context import (
     ADMISSION,
+    COURSES,
     HISTORY,
     READER,
     READMIT,
@@ -29,6 +30,7 @@ from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
 from service.counters.reader import Reader
 from service.counters.writer import Writer
+from service.courses.store import Courses
 from service.db.history import History
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads
@@ -71,7 +73,12 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         await history.close()
         await redis.aclose()
 
-    app.cleanup_ctx.append(counters)
+    async def courses(app: web.Application) -> AsyncIterator[None]:
+        app[COURSES] = await Courses.connect(database_url)
+        yield
+        await app[COURSES].close()
+
+    app.cleanup_ctx.extend((counters, courses))
     if guard := guard_of(settings):
         app.cleanup_ctx.append(guard.kept)
         app[READMIT] = guard.readmit

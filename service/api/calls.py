@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from service.api.schemas import Problem
+from service.limits import PAGE_DEFAULT, PAGE_MAX
 
 if TYPE_CHECKING:
     from service.access.keyring import Scope
@@ -111,6 +112,13 @@ def failure(
     return Answer(status, description, models or (Problem,), headers=headers or {}, example=example)
 
 
+LIMIT = Parameter(
+    "limit",
+    "query",
+    "how many on a page",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT},
+)
+CURSOR = Parameter("cursor", "query", "`next_cursor` of the page before", {"type": "string", "minLength": 1})
 LATER = {"Retry-After": "seconds until it is worth trying again"}
 NEVER_SEEN = failure(404, "`not_found`: never seen.", "not_found", "no event of user 'ann' was ever received")
 AWAY = failure(

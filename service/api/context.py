@@ -14,6 +14,7 @@ from service.api.inbox import Inbox
 from service.api.room import Room
 from service.counters.reader import Reader
 from service.counters.writer import Writer
+from service.courses.store import Courses
 from service.db.history import History
 from service.settings import Settings
 from service.stored.admission import Admission
@@ -31,6 +32,7 @@ READER = web.AppKey("reader", Reader)
 WRITER = web.AppKey("writer", Writer)
 HISTORY = web.AppKey("history", History)
 ADMISSION = web.AppKey("admission", Admission)
+COURSES = web.AppKey("courses", Courses)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 

@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from service.access.keyring import Scope
 from service.api import docs, erasure, health, ingest, problems, reads, stream
-from service.api.calls import AWAY, FAILED, KEYED, LATER, NEVER_SEEN, Answer, Call, Parameter, Whose, failure
+from service.api.calls import (
+    AWAY,
+    CURSOR,
+    FAILED,
+    KEYED,
+    LATER,
+    LIMIT,
+    NEVER_SEEN,
+    Answer,
+    Call,
+    Parameter,
+    Whose,
+    failure,
+)
 from service.api.context import SETTINGS
+from service.api.courses.calls import COURSE_CALLS, COURSE_TAGS
 from service.api.headers import SHARED, Sharing, refuse_sniffing
 from service.api.openapi import DESCRIPTION, KEY_SCHEMES, TOKEN_SCHEME, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE, STREAM_ANSWERS
@@ -25,7 +39,7 @@ from service.api.schemas import (
     Ready,
     User,
 )
-from service.limits import PAGE_DEFAULT, PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MAX
+from service.limits import PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MAX
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -40,7 +54,8 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
     handlers = [
-        (call, guard.guarded(call, call.scope) if guard and call.scope else call.handler) for call in CALLS
+        (call, guard.guarded(call, call.scope) if guard and call.scope else call.handler)
+        for call in ALL_CALLS
     ]
     for call, handler in handlers:
         if call.method == "GET":
@@ -51,7 +66,7 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     if origins := app[SETTINGS].origins:
         Sharing(origins).add_to(app, [(call, handler) for call, handler in handlers if call.scope in SHARED])
     app.router.add_route("*", "/{tail:(?s:.*)}", problems.unknown, expect_handler=problems.expect)
-    app[DESCRIPTION] = describe(CALLS, TAGS, partial(docs.prose, app[SETTINGS]), _schemes(guard))
+    app[DESCRIPTION] = describe(ALL_CALLS, TAGS, partial(docs.prose, app[SETTINGS]), _schemes(guard))
 
 
 def _schemes(guard: Guard | None) -> Json:
@@ -63,6 +78,7 @@ def _schemes(guard: Guard | None) -> Json:
 TAGS = {
     "events": "What players and event generators send.",
     "counters": "What was counted, as it is now.",
+    **COURSE_TAGS,
     "operation": "For whoever runs playhead.",
     "interface": "This description.",
 }
@@ -77,14 +93,6 @@ SLUG = Parameter(
     {"type": "string", "minLength": 1, "maxLength": SLUG_CHARS_MAX},
     "dune",
 )
-LIMIT = Parameter(
-    "limit",
-    "query",
-    "how many on a page",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT},
-)
-CURSOR = Parameter("cursor", "query", "`next_cursor` of the page before", {"type": "string", "minLength": 1})
-
 POST_EVENTS = Call(
     "POST",
     "/v1/events",
@@ -336,3 +344,5 @@ CALLS = (
         is_described=False,
     ),
 )
+
+ALL_CALLS = (*CALLS, *COURSE_CALLS)

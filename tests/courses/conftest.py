@@ -1,15 +1,20 @@
-"""Courses over a database of their own."""
+"""Courses over a database of their own, and the application over one for all tests of a module."""
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from service.courses.store import Courses
+from service.settings import Settings
+from tests.api.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tests.api.client import Api
 
 
 @pytest.fixture
@@ -17,3 +22,16 @@ async def courses(database_url: str) -> AsyncIterator[Courses]:
     made = await Courses.connect(database_url)
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="module")
+async def api(redis_url: str, module_database_url: str) -> AsyncIterator[Api]:
+    """Serving takes a quarter of a second to end, so tests share it, and keep apart by names."""
+    async with serving(Settings(shutdown_seconds=1), redis_url, module_database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def name() -> str:
+    """Of this test alone, and awkward enough."""
+    return f"à/b %2F 🎬 {uuid.uuid4().hex[:8]}"

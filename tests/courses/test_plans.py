@@ -40,18 +40,14 @@ ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, at
 
 
 @pytest.fixture(scope="module")
-async def filled(postgres_url: str, template_database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """Some thousand rows of each kind, in a database of this module's."""
-    outside = await asyncpg.connect(postgres_url)
-    await outside.execute(f"CREATE DATABASE plans_of_courses TEMPLATE {template_database}")
-    connection = await asyncpg.connect(postgres_url, database="plans_of_courses")
+async def filled(module_database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """Some thousand rows of each kind."""
+    connection = await asyncpg.connect(module_database_url)
     for statement in FILL.split(";"):
         await connection.execute(statement)
     await connection.execute("SET plan_cache_mode = force_generic_plan")
     yield connection
     await connection.close()
-    await outside.execute("DROP DATABASE plans_of_courses WITH (FORCE)")
-    await outside.close()
 
 
 async def plan_of(connection: asyncpg.Connection[Any], statement: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 -- $1: user, $2: partition, $3 and $4: entry of the erasure. Deletes all that came before it, and says how much that was.
+-- Courses know no entries: what the user was assigned goes, whenever that was, and takes the attempts along.
 WITH gone_events AS (
     DELETE FROM events
     WHERE user_id = $1 AND partition = $2::smallint AND (entry_ms, entry_seq) < ($3, $4)
@@ -12,6 +13,12 @@ gone_sessions AS (
 ),
 gone_users AS (
     DELETE FROM users WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4)
+),
+gone_assignments AS (
+    DELETE FROM assignments WHERE user_id = $1
+),
+gone_memberships AS (
+    DELETE FROM team_members WHERE user_id = $1
 )
 INSERT INTO erasures (partition, entry_ms, entry_seq, events, pairs, sessions)
 SELECT

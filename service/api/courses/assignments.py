@@ -1,0 +1,126 @@
+"""Calls about assignments that are there, and their attempts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service import clock
+from service.api.context import COURSES
+from service.api.courses import shapes
+from service.api.courses.bodies import AttemptBody
+from service.api.courses.messages import answer, checked_name, flag_in_query, name_in_path, read_body
+from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
+from service.api.problems import answering
+from service.courses.assigning import UNSAID
+from service.errors import BadRequest, NotFound
+from service.limits import COURSE_CHARS_MAX, TEAM_CHARS_MAX, USER_CHARS_MAX
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from service.courses.model import Assignment
+
+WHOSE = {"course": COURSE_CHARS_MAX, "user": USER_CHARS_MAX, "team": TEAM_CHARS_MAX}
+"""By what assignments are listed, exactly one of them at a time."""
+
+NUMBER_MAX = 2**31 - 1
+ATTEMPT_DIGITS_MAX = 18
+"""What fits into 64 bits, whatever its digits are."""
+
+
+@answering
+async def get_assignment(request: web.Request) -> web.StreamResponse:
+    found = await request.app[COURSES].assignments.get(*_pair(request))
+    return answer(shapes.assignment(found, clock.now_us()))
+
+
+@answering
+async def unassign(request: web.Request) -> web.StreamResponse:
+    now_us = clock.now_us()
+    found = await request.app[COURSES].assignments.unassign(*_pair(request), now_us)
+    return answer(shapes.assignment(found, now_us))
+
+
+@answering
+async def get_assignments(request: web.Request) -> web.StreamResponse:
+    """One more is read than shown, to know whether another page follows."""
+    by, name = _by(request)
+    limit, now_us = limit_of(request), clock.now_us()
+    with_unassigned = flag_in_query(request, "with_unassigned")
+    lists = request.app[COURSES].assignments
+    match by:
+        case "course":
+            (after,) = names_after(request, 1)
+            found = await lists.of_course(name, limit + 1, after, with_unassigned=with_unassigned)
+        case "user":
+            (after,) = names_after(request, 1)
+            found = await lists.of_user(name, limit + 1, after, with_unassigned=with_unassigned)
+        case _:
+            user, course = names_after(request, 2)
+            found = await lists.of_team(name, limit + 1, (user, course), with_unassigned=with_unassigned)
+    following = spell_names(_place(by, found[limit - 1])) if len(found) > limit else None
+    return answer(shapes.page([shapes.assignment(one, now_us) for one in found[:limit]], following))
+
+
+@answering
+async def get_attempts(request: web.Request) -> web.StreamResponse:
+    course, user = _pair(request)
+    limit, below = limit_of(request), _below(request)
+    found = await request.app[COURSES].attempts.of(course, user, limit + 1, below)
+    if not found:
+        await request.app[COURSES].assignments.get(course, user)  # raises NotFound where there never was any
+    following = spell_names([str(found[limit - 1].number)]) if len(found) > limit else None
+    now_us = clock.now_us()
+    return answer(shapes.page([shapes.attempt(one, now_us) for one in found[:limit]], following))
+
+
+@answering
+async def renew(request: web.Request) -> web.StreamResponse:
+    course, user = _pair(request)
+    body, now_us = await read_body(request, AttemptBody), clock.now_us()
+    due = body.meant()
+    opened = await request.app[COURSES].attempts.renew(
+        course, user, body.after, None if due is UNSAID else due, now_us
+    )
+    return answer(shapes.attempt(opened, now_us))
+
+
+@answering
+async def get_attempt(request: web.Request) -> web.StreamResponse:
+    given = request.match_info["attempt"]
+    if not is_number(given, ATTEMPT_DIGITS_MAX):
+        raise NotFound(f"there is no attempt {given[:40]!r}")
+    found, records = await request.app[COURSES].attempts.get(int(given))
+    return answer(shapes.attempt_with_lessons(found, records, clock.now_us()))
+
+
+def _pair(request: web.Request) -> tuple[str, str]:
+    return (
+        name_in_path(request, "course", COURSE_CHARS_MAX),
+        name_in_path(request, "user", USER_CHARS_MAX),
+    )
+
+
+def _by(request: web.Request) -> tuple[str, str]:
+    given = [(by, request.query[by]) for by in WHOSE if by in request.query]
+    if len(given) != 1:
+        raise BadRequest(
+            400, "bad_query", f"expected exactly one of {', '.join(WHOSE)}, to say whose assignments"
+        )
+    [(by, name)] = given
+    return by, checked_name(by, name, WHOSE[by])
+
+
+def _place(by: str, last: Assignment) -> tuple[str, ...]:
+    """What the page that follows goes on from, in the order of the list."""
+    places = {"course": (last.user,), "user": (last.course,), "team": (last.user, last.course)}
+    return places[by]
+
+
+def _below(request: web.Request) -> int:
+    (number,) = names_after(request, 1)
+    if not number:
+        return NUMBER_MAX
+    if not is_number(number, 9):
+        raise bad_cursor(request.query["cursor"])
+    return int(number)
