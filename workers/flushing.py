@@ -14,6 +14,7 @@ import uvloop
 from service import logs, metrics, settings
 from service.counters.connection import connect, verify
 from service.counters.constants import constants_of
+from service.courses.store import Courses
 from service.db.history import History
 from service.db.ledger import Ledger
 from service.db.migrate import current, head
@@ -28,6 +29,8 @@ from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.loop import drive
 from workers.process import end_with_supervisor
 from workers.recovery import Recovery
+from workers.renewals import PAUSE_SECONDS as RENEWALS_PAUSE_SECONDS
+from workers.renewals import Renewals
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
     await _verify_schema(database_url)
     ledger = await Ledger.connect(database_url, name=name)
     history = await History.connect(database_url)
+    courses = await Courses.connect(database_url)
     redis = connect(redis_url_of(configured), REDIS_TIMEOUT_SECONDS)
     try:
         await verify(redis, configured.partitions)
@@ -73,12 +77,14 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
                 drive("days", days.step, stop, PAUSE_SECONDS),
                 drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
                 drive("parked", partial(_count_parked, ledger), stop, COUNT_SECONDS),
+                drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
             )
         finally:  # it may wait for rows that nobody brings any more, and only reads
             auditing.cancel()
             await asyncio.gather(auditing, return_exceptions=True)
     finally:
         await redis.aclose()
+        await courses.close()
         await history.close()
         await ledger.close()
 

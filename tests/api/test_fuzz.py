@@ -214,9 +214,14 @@ async def sum_of_events(api: Api) -> int:
 )
 async def test_any_path_is_answered(api: Api, method: str, path: str, query: str) -> None:
     answer = await api.call(method, path + query, headers={"Accept": "*/*"})
-    assert answer.status in (200, 302, 304, *REFUSALS, 404, 405), answer.body
+    assert answer.status in (200, 302, 304, *REFUSALS, 404, 405) or _is_away(answer), answer.body
     if answer.status >= 400 and method != "HEAD":
         assert answer.is_problem
+
+
+def _is_away(answer: Answer) -> bool:
+    """There is no Postgres here, and only that knows of courses, and of users who were never seen watching."""
+    return answer.status == 503 and b"where courses are" in answer.body
 
 
 @unhurried

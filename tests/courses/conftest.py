@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from service.courses.store import Courses
 from service.settings import Settings
@@ -25,9 +26,17 @@ async def courses(database_url: str) -> AsyncIterator[Courses]:
 
 
 @pytest.fixture(scope="module")
-async def api(redis_url: str, module_database_url: str) -> AsyncIterator[Api]:
+async def emptied_redis_url(redis_url: str) -> str:
+    """What the tests before left may be of another number of partitions."""
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushall()
+    return redis_url
+
+
+@pytest.fixture(scope="module")
+async def api(emptied_redis_url: str, module_database_url: str) -> AsyncIterator[Api]:
     """Serving takes a quarter of a second to end, so tests share it, and keep apart by names."""
-    async with serving(Settings(shutdown_seconds=1), redis_url, module_database_url) as made:
+    async with serving(Settings(shutdown_seconds=1), emptied_redis_url, module_database_url) as made:
         yield made
 
 

@@ -196,7 +196,7 @@ async def test_the_same_file_from_two_at_the_same_moment_assigns_once(api: Api, 
 
 
 async def test_of_a_file_that_stops_coming_is_said_what_was_done(
-    redis_url: str, module_database_url: str, api: Api, course: str
+    emptied_redis_url: str, module_database_url: str, api: Api, course: str
 ) -> None:
     settings = Settings(body_timeout_seconds=0.05, shutdown_seconds=1)
     stop = asyncio.Event()
@@ -206,7 +206,7 @@ async def test_of_a_file_that_stops_coming_is_said_what_was_done(
         yield f"course,user\n{lines}".encode()
         await stop.wait()
 
-    async with serving(settings, redis_url, module_database_url) as other:
+    async with serving(settings, emptied_redis_url, module_database_url) as other:
         answer = await other.send(stalled(), CSV, "/v1/assignments")
         stop.set()
     conforms(POST, answer)

@@ -6,9 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
+import pytest
 
+from service.settings import Settings
 from tests.courses.school import DAY_US, YEARLY, assign, at, complete, put
 from tests.integration.waiting import until
+from workers.flushing import flush_until_stopped
 from workers.loop import drive
 from workers.renewals import Renewals
 
@@ -60,3 +63,22 @@ async def test_its_loop_outlives_a_database_that_fails(courses: Courses, databas
     stop.set()
     await driving
     await connection.close()
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_flushers_process_renews(courses: Courses, redis_url: str, database_url: str) -> None:
+    """By the real clock: what was completed years ago is due."""
+    await put(courses, renewal=YEARLY)
+    await complete(courses, (await assign(courses)).attempt.attempt, at("2024-01-01"))
+    settings = Settings(
+        redis_url=redis_url, database_url=database_url, partitions=1, audit_users_per_minute=0
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(flush_until_stopped(settings, stop, "flusher"))
+
+    async def is_renewed() -> bool:
+        return (await courses.assignments.get("safety", "ann")).attempt.number == 2
+
+    await until(is_renewed, "the attempt is renewed")
+    stop.set()
+    await running

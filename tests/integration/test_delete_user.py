@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from service.counters.constants import constants_of
@@ -107,6 +108,25 @@ async def test_while_the_flusher_is_away_delete_is_said_to_be_incomplete(house: 
         assert (await api.user("ann")).status == 404
     async with house.flushing():
         assert (await api.call("DELETE", "/v1/users/ann")).status == 404
+
+
+async def test_what_was_assigned_goes_along(house: House) -> None:
+    """Also of somebody who never watched anything."""
+    api = house.api
+    await api.call("PUT", "/v1/courses/safety", b'{"title": "Safety", "lessons": []}')
+    await api.call("PUT", "/v1/teams/sales", b'{"title": "Sales"}')
+    await api.call("POST", "/v1/teams/sales/members", b'{"users": ["ann", "idle", "bob"]}')
+    wishes = [{"course": "safety", "user": user} for user in ("ann", "idle", "bob")]
+    await api.call("POST", "/v1/assignments", orjson.dumps(wishes))
+    await api.post(event(user="ann"))
+    async with house.flushing():
+        for user, events in (("ann", 1), ("idle", 0)):
+            answer = await api.call("DELETE", f"/v1/users/{user}")
+            assert (answer.status, answer.json["complete"]) == (200, True)
+            assert answer.json["erased"]["events"] == events
+            assert (await api.get(f"/v1/assignments/safety/{user}")).status == 404
+            assert (await api.call("DELETE", f"/v1/users/{user}")).status == 404
+    assert (await api.get("/v1/teams/sales/members")).json["items"] == ["bob"]
 
 
 async def test_users_who_left_are_read_counted_and_erased_like_others(house: House) -> None:

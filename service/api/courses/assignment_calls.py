@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from service.access.keyring import Scope
-from service.api.calls import CURSOR, FAILED, KEYED, LATER, LIMIT, Answer, Body, Call, failure, reference
+from service.api.calls import (
+    CURSOR,
+    FAILED,
+    KEYED,
+    LATER,
+    LIMIT,
+    Answer,
+    Body,
+    Call,
+    Whose,
+    failure,
+    reference,
+)
 from service.api.courses import assigning, assignments
 from service.api.courses.bodies import AssignmentBody
 from service.api.courses.described import (
@@ -183,6 +195,7 @@ ASSIGNMENT_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         description="Exactly one of `course`, `user` and `team` says whose. A team's are those of its members of now.",
         parameters=(
             filtered_by("course", "who was given this course", COURSE_CHARS_MAX),
@@ -207,6 +220,7 @@ ASSIGNMENT_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         parameters=(COURSE, USER),
     ),
     Call(

@@ -9,6 +9,7 @@ from service.api.context import COURSES
 from service.api.courses import shapes
 from service.api.courses.bodies import AttemptBody
 from service.api.courses.messages import answer, checked_name, flag_in_query, name_in_path, read_body
+from service.api.courses.readers import demand_admin, demand_team, demand_user
 from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
 from service.api.problems import answering
 from service.courses.assigning import UNSAID
@@ -30,7 +31,9 @@ ATTEMPT_DIGITS_MAX = 18
 
 @answering
 async def get_assignment(request: web.Request) -> web.StreamResponse:
-    found = await request.app[COURSES].assignments.get(*_pair(request))
+    course, user = _pair(request)
+    await demand_user(request, user)
+    found = await request.app[COURSES].assignments.get(course, user)
     return answer(shapes.assignment(found, clock.now_us()))
 
 
@@ -45,6 +48,7 @@ async def unassign(request: web.Request) -> web.StreamResponse:
 async def get_assignments(request: web.Request) -> web.StreamResponse:
     """One more is read than shown, to know whether another page follows."""
     by, name = _by(request)
+    await _demand(request, by, name)
     limit, now_us = limit_of(request), clock.now_us()
     with_unassigned = flag_in_query(request, "with_unassigned")
     lists = request.app[COURSES].assignments
@@ -65,6 +69,7 @@ async def get_assignments(request: web.Request) -> web.StreamResponse:
 @answering
 async def get_attempts(request: web.Request) -> web.StreamResponse:
     course, user = _pair(request)
+    await demand_user(request, user)
     limit, below = limit_of(request), _below(request)
     found = await request.app[COURSES].attempts.of(course, user, limit + 1, below)
     if not found:
@@ -91,6 +96,7 @@ async def get_attempt(request: web.Request) -> web.StreamResponse:
     if not is_number(given, ATTEMPT_DIGITS_MAX):
         raise NotFound(f"there is no attempt {given[:40]!r}")
     found, records = await request.app[COURSES].attempts.get(int(given))
+    await demand_user(request, found.user)
     return answer(shapes.attempt_with_lessons(found, records, clock.now_us()))
 
 
@@ -109,6 +115,17 @@ def _by(request: web.Request) -> tuple[str, str]:
         )
     [(by, name)] = given
     return by, checked_name(by, name, WHOSE[by])
+
+
+async def _demand(request: web.Request, by: str, name: str) -> None:
+    """Raises Forbidden to persons whom these assignments are not for."""
+    match by:
+        case "user":
+            await demand_user(request, name)
+        case "team":
+            demand_team(request, name)
+        case _:
+            demand_admin(request)
 
 
 def _place(by: str, last: Assignment) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.access.keyring import Scope
-from service.api.calls import CURSOR, LIMIT, Answer, Call, failure
+from service.api.calls import CURSOR, LIMIT, Answer, Call, Whose, failure
 from service.api.courses import assignments
 from service.api.courses.assignment_calls import DATES
 from service.api.courses.bodies import AttemptBody
@@ -53,6 +53,7 @@ ATTEMPT_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         parameters=(COURSE, USER, LIMIT, CURSOR),
     ),
     Call(
@@ -99,6 +100,7 @@ ATTEMPT_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         parameters=(ATTEMPT,),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.access.keyring import Scope
-from service.api.calls import CURSOR, LIMIT, Answer, Call, failure
+from service.api.calls import CURSOR, LIMIT, Answer, Call, Whose, failure
 from service.api.courses import catalogue
 from service.api.courses.bodies import CourseBody
 from service.api.courses.described import (
@@ -65,6 +65,7 @@ CATALOGUE_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.EVERYBODYS,
         parameters=(LIMIT, CURSOR, WITH_ARCHIVED),
     ),
     Call(
@@ -111,6 +112,7 @@ CATALOGUE_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.EVERYBODYS,
         parameters=(COURSE,),
     ),
     Call(
@@ -157,6 +159,7 @@ CATALOGUE_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.EVERYBODYS,
         parameters=(LESSON,),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.access.keyring import Scope
-from service.api.calls import CURSOR, LIMIT, Answer, Call
+from service.api.calls import CURSOR, LIMIT, Answer, Call, Whose
 from service.api.courses import teams
 from service.api.courses.bodies import MembersBody, TeamBody
 from service.api.courses.described import (
@@ -66,6 +66,7 @@ TEAM_CALLS = (
         "A team",
         (Answer(200, "The team.", (Team,), example=TEAM_ANSWER), BAD_NAME, NO_TEAM, *ALWAYS),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         parameters=(TEAM,),
     ),
     Call(
@@ -93,6 +94,7 @@ TEAM_CALLS = (
             *ALWAYS,
         ),
         scope=Scope.READ,
+        whose=Whose.USERS_WITHIN,
         parameters=(TEAM, LIMIT, CURSOR),
     ),
     Call(

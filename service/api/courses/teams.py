@@ -9,6 +9,7 @@ from service.api.context import COURSES
 from service.api.courses import shapes
 from service.api.courses.bodies import MembersBody, TeamBody
 from service.api.courses.messages import answer, name_in_path, read_body
+from service.api.courses.readers import demand_team
 from service.api.paging import limit_of, names_after, spell_names
 from service.api.problems import answering
 from service.errors import NotFound
@@ -24,7 +25,9 @@ async def put_team(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_team(request: web.Request) -> web.StreamResponse:
-    return answer(shapes.team(await request.app[COURSES].teams.get(_team(request))))
+    team = _team(request)
+    demand_team(request, team)
+    return answer(shapes.team(await request.app[COURSES].teams.get(team)))
 
 
 @answering
@@ -43,8 +46,10 @@ async def get_teams(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_members(request: web.Request) -> web.StreamResponse:
+    team = _team(request)
+    demand_team(request, team)
     limit, (after,) = limit_of(request), names_after(request, 1)
-    found = await request.app[COURSES].teams.members(_team(request), limit + 1, after)
+    found = await request.app[COURSES].teams.members(team, limit + 1, after)
     following = spell_names([found[limit - 1]]) if len(found) > limit else None
     return answer({"items": found[:limit], "next_cursor": following})
 

@@ -1,0 +1,125 @@
+"""Which persons may do what with courses: learners read their own, managers their teams', admins do everything."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from service.api.courses.calls import COURSE_CALLS
+from service.settings import Settings
+from tests.api.conftest import serving
+from tests.api.keys import bearer
+from tests.api.provider import AUDIENCE, HS256, ISSUER, SECRET
+from tests.courses.test_calls import PART
+from tests.courses.test_calls import course as course_body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.api.client import Answer, Api
+
+PEOPLE = {
+    "ann": HS256.token(),
+    "bob": HS256.token(sub="bob"),
+    "sales": HS256.token(sub="max", roles=["manager"], teams=["sales"]),
+    "stores": HS256.token(sub="moe", roles=["manager"], teams=["stores"]),
+    "admin": HS256.token(sub="eve", roles=["admin"]),
+}
+EVERYBODY = set(PEOPLE)
+OWN = {"ann", "sales", "admin"}
+TEAMS = {"sales", "admin"}
+READ_BY = {
+    "get_courses": EVERYBODY,
+    "get_course": EVERYBODY,
+    "get_lesson": EVERYBODY,
+    "get_team": TEAMS,
+    "get_members": TEAMS,
+    "get_assignment": OWN,
+    "get_attempts": OWN,
+    "get_attempt": OWN,
+    "get_assignments of user": OWN,
+    "get_assignments of team": TEAMS,
+}
+"""Of Ann, who is in the team `sales`; what is not listed here is for admins."""
+
+BODIES: dict[str, Any] = {
+    "put_course": course_body("intro"),
+    "put_team": {"title": "T"},
+    "add_members": {"users": ["ann"]},
+    "renew": {"after": 1},
+}
+ABOUT_ANN = {"course": "safety", "lesson": "intro", "team": "sales", "user": "ann"}
+
+
+@pytest.fixture(scope="module")
+async def guarded(emptied_redis_url: str, module_database_url: str) -> AsyncIterator[Api]:
+    settings = Settings(
+        tokens_secret=SecretStr(SECRET), tokens_issuer=ISSUER, tokens_audience=AUDIENCE, shutdown_seconds=1
+    )
+    async with serving(settings, emptied_redis_url, module_database_url) as api:
+        yield api
+
+
+async def sent(api: Api, method: str, path: str, who: str, body: object = None) -> Answer:
+    encoded = None if body is None else orjson.dumps(body)
+    return await api.call(method, path, encoded, bearer(PEOPLE[who]))
+
+
+@pytest.fixture(scope="module")
+async def attempt(guarded: Api) -> str:
+    """Ann's, at a course that Bob has, too; Bob is in no team."""
+    assert (await sent(guarded, "PUT", "/v1/courses/safety", "admin", course_body("intro"))).status == 200
+    assert (await sent(guarded, "PUT", "/v1/teams/sales", "admin", {"title": "T"})).status == 200
+    members = {"users": ["ann"]}
+    assert (await sent(guarded, "POST", "/v1/teams/sales/members", "admin", members)).status == 200
+    for user in ("bob", "ann"):
+        made = await sent(guarded, "POST", "/v1/assignments", "admin", {"course": "safety", "user": user})
+    return str(made.json["assignment"]["attempt"])
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_reading_is_for_whose_it_is_those_who_manage_them_and_admins(
+    guarded: Api, attempt: str, who: str
+) -> None:
+    for call in COURSE_CALLS:
+        if call.method != "GET":
+            continue
+        path = PART.sub(lambda part: (ABOUT_ANN | {"attempt": attempt})[part[1]], call.path)
+        queries = {"": ""}
+        if call.name == "get_assignments":
+            queries = {f" of {by}": f"?{by}={ABOUT_ANN[by]}" for by in ("course", "user", "team")}
+        for of, query in queries.items():
+            answer = await sent(guarded, "GET", path + query, who)
+            readers = READ_BY.get(call.name + of, {"admin"})
+            assert (answer.status == 200) == (who in readers), (call.name + of, answer.body)
+            assert answer.status == 200 or (answer.status, answer.json["reason"]) in (
+                (403, "foreign_user"),
+                (403, "missing_role"),
+            )
+
+
+async def test_changing_is_for_admins(guarded: Api, attempt: str) -> None:
+    changing = [call for call in COURSE_CALLS if call.method != "GET"]
+    for call, who in product(changing, PEOPLE):
+        if who != "admin":
+            path = PART.sub(lambda part: ABOUT_ANN[part[1]], call.path)
+            answer = await sent(guarded, call.method, path, who, BODIES.get(call.name, {}))
+            assert (answer.status, answer.json["reason"]) == (403, "missing_role")
+    shown = await sent(guarded, "GET", f"/v1/attempts/{attempt}", "ann")
+    assert (shown.json["number"], shown.json["closed_at"]) == (1, None)
+
+
+async def test_what_is_refused_does_not_tell_who_is_known(guarded: Api, attempt: str) -> None:
+    assert attempt
+    for path in (
+        "/v1/assignments/safety/{}",
+        "/v1/assignments/safety/{}/attempts",
+        "/v1/assignments?user={}",
+    ):
+        known = await sent(guarded, "GET", path.format("ann"), "bob")
+        unknown = await sent(guarded, "GET", path.format("nobody"), "bob")
+        assert (known.status, known.body) == (403, unknown.body)
