@@ -73,7 +73,7 @@ class Guard:
             shown = _shown(request, scope)
             if self._tokens is not None and is_token(shown):
                 request[PERSON] = person = await self._tokens.person(shown)
-                permit(person, call, request)
+                await permit(person, call, request)
             else:
                 self._admit(request, scope, shown)
             return await call.handler(request)

@@ -55,7 +55,8 @@ TOKEN_SCHEME: Json = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "Who watches: a signed token whose `sub` is a `user`. A learner reads and sends only what is"
-        " that user's own, and reads movies' totals; an admin may do everything. It is shown wherever a key is.",
+        " that user's own, and reads movies' totals and courses; a manager also reads what is of users in their"
+        " teams; an admin may do everything. It is shown wherever a key is.",
     }
 }
 

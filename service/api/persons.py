@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.access.keyring import Scope
-from service.access.people import Action, may
+from service.access.people import Action, Role, may
 from service.api.calls import Whose
-from service.api.context import PERSON
+from service.api.context import COURSES, PERSON
 from service.errors import Forbidden
 from service.events.rejection import Rejection
 
@@ -21,14 +21,22 @@ if TYPE_CHECKING:
 ACTIONS = {Scope.INGEST: Action.WRITE, Scope.READ: Action.READ, Scope.ADMIN: Action.ADMINISTER}
 
 
-def permit(person: Person, call: Call, request: web.Request) -> None:
-    """Raises Forbidden, before anything is looked up: the answer does not tell who is known here."""
-    action = ACTIONS[call.scope or Scope.READ]
+async def permit(person: Person, call: Call, request: web.Request) -> None:
+    """Raises Forbidden, before what is asked for is looked up: the answer does not tell who is known here."""
     match call.whose:
         case Whose.USERS_IN_PATH:
-            demand(person, action, request.match_info["user"])
+            await demand_user(request, request.match_info["user"], ACTIONS[call.scope or Scope.READ])
         case Whose.PLAYHEADS:
             demand(person, Action.ADMINISTER)
+
+
+async def demand_user(request: web.Request, user: str, action: Action = Action.READ) -> None:
+    """Raises Forbidden where what is this user's is not for who asks; a manager's teams are looked into."""
+    person = request.get(PERSON)
+    if person is None or may(person, action, user):
+        return
+    is_manager = person.role is Role.MANAGER and action is Action.READ and person.teams
+    demand(person, action, user, await request.app[COURSES].teams.of(user) if is_manager else frozenset())
 
 
 def demand(

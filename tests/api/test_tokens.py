@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import Serve
 
 ANN, BOB = rs256().token(), es256().token(sub="bob")
-MAX = es256().token(sub="max", roles=["manager"], teams=["sales"])
+MAX = es256().token(sub="max", roles=["manager"])
 EVE = rs256().token(sub="eve", roles=["admin"])
 PEOPLE = {"ann": ANN, "bob": BOB, "max": MAX, "eve": EVE}
 

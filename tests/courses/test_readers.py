@@ -102,6 +102,21 @@ async def test_reading_is_for_whose_it_is_those_who_manage_them_and_admins(
             )
 
 
+async def test_counters_are_read_by_whose_they_are_those_who_manage_them_and_admins(
+    guarded: Api, attempt: str
+) -> None:
+    assert attempt
+    watched = {"user": "ann", "slug": "dune", "at": 60}
+    for who in PEOPLE:
+        answer = await sent(guarded, "POST", "/v1/events", who, watched)
+        assert (answer.status == 200) == (who in ("ann", "admin"))
+    for path, who in product(("", "/movies", "/movies/dune"), PEOPLE):
+        answer = await sent(guarded, "GET", f"/v1/users/ann{path}", who)
+        assert (answer.status == 200) == (who in OWN), (path, who)
+        assert answer.status == 200 or (answer.status, answer.json["reason"]) == (403, "foreign_user")
+        assert (await sent(guarded, "DELETE", "/v1/users/ann", "sales")).status == 403
+
+
 async def test_changing_is_for_admins(guarded: Api, attempt: str) -> None:
     changing = [call for call in COURSE_CALLS if call.method != "GET"]
     for call, who in product(changing, PEOPLE):

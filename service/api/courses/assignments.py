@@ -9,8 +9,9 @@ from service.api.context import COURSES
 from service.api.courses import shapes
 from service.api.courses.bodies import AttemptBody
 from service.api.courses.messages import answer, checked_name, flag_in_query, name_in_path, read_body
-from service.api.courses.readers import demand_admin, demand_team, demand_user
+from service.api.courses.readers import demand_admin, demand_team
 from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
+from service.api.persons import demand_user
 from service.api.problems import answering
 from service.courses.assigning import UNSAID
 from service.errors import BadRequest, NotFound

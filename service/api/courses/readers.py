@@ -1,4 +1,4 @@
-"""Who may read what of courses, of the persons who show a token: their own, their teams', or everything.
+"""Who may read what of courses, of the persons who show a token, beside what is a user's (`service.api.persons`).
 
 Servers with an API key are no persons: their scopes said it at the door.
 """
@@ -8,23 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.access.people import Action, Role, may
-from service.api.context import COURSES, PERSON
+from service.api.context import PERSON
 from service.api.persons import demand
 from service.errors import Forbidden
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-
-async def demand_user(request: web.Request, user: str) -> None:
-    """Raises Forbidden where what is this user's is not for who asks."""
-    person = request.get(PERSON)
-    if person is None or may(person, Action.READ, user):
-        return
-    is_manager = person.role is Role.MANAGER
-    demand(
-        person, Action.READ, user, await request.app[COURSES].teams.of(user) if is_manager else frozenset()
-    )
 
 
 def demand_team(request: web.Request, team: str) -> None:
