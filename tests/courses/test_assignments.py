@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import pytest
 
 from service.courses.assigning import UNSAID, DueDay, Effect, Wish
@@ -14,6 +15,7 @@ from service.courses.assignments import Refusal
 from service.courses.model import Opening, Status, Terms
 from service.errors import NotFound
 from tests.courses.school import DAY_US, INTRO, NOW, assign, at, complete, put, seen
+from tests.integration.waiting import until
 
 if TYPE_CHECKING:
     from service.courses.store import Courses
@@ -125,6 +127,38 @@ async def test_the_same_assignments_made_at_the_same_moment_are_made_once(course
     assert effects.count(Effect.UNCHANGED) == len(effects) - len(users)
     found = await courses.assignments.of_course("safety", 100)
     assert [(one.user, one.attempt.number) for one in found] == [(user, 1) for user in users]
+
+
+@pytest.mark.parametrize("are_there", [True, False])
+async def test_runs_that_go_the_other_way_round_wait_for_each_other_in_no_circle(
+    courses: Courses, database_url: str, are_there: bool
+) -> None:
+    """Both are held up at the user in the middle, having passed the one at their own end."""
+    await put(courses)
+    if are_there:
+        await courses.assignments.assign([Wish("safety", user) for user in "abc"], NOW)
+    connection = await asyncpg.connect(database_url)
+
+    async def are_both_waiting() -> bool:
+        waiting = "wait_event_type = 'Lock' AND datname = current_database()"
+        count: int = await connection.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {waiting}")
+        return count == 2
+
+    held = connection.transaction()
+    await held.start()
+    if are_there:
+        await connection.execute("SELECT FROM assignments WHERE user_id = 'b' FOR UPDATE")
+    else:
+        await connection.execute("INSERT INTO assignments VALUES ('safety', 'b', now(), now())")
+    runs = [
+        asyncio.create_task(courses.assignments.assign([Wish("safety", user) for user in users], NOW))
+        for users in ("abc", "cba")
+    ]
+    await until(are_both_waiting, "both runs wait")
+    await held.rollback()
+    effects = [effect for outcome in await asyncio.gather(*runs) for effect in outcome]
+    assert effects.count(Effect.ASSIGNED) == (0 if are_there else 3)
+    await connection.close()
 
 
 async def test_assigning_and_unassigning_at_the_same_moment_end_in_one_of_the_two(courses: Courses) -> None:

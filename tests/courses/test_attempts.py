@@ -181,6 +181,18 @@ async def test_a_rule_opens_the_next_attempt_on_its_day(courses: Courses) -> Non
     assert (attempt.due_us, attempt.status) == (at("2027-03-16"), Status.ASSIGNED)
 
 
+async def test_a_rule_counts_the_last_moment_of_a_day_to_that_day(courses: Courses) -> None:
+    """Who completed it at midnight did so on the day that began then."""
+    await put(courses, renewal=YEARLY)
+    midnight = at("2026-03-16")
+    for user, completed_us in (("early", midnight - 1), ("late", midnight)):
+        await complete(courses, (await assign(courses, user)).attempt.attempt, completed_us)
+    for day, numbers in (("2027-02-13", [2, 1]), ("2027-02-14", [2, 2])):
+        await courses.attempts.renew_due(at(day), 10)
+        found = await courses.assignments.of_course("safety", 10)
+        assert [one.attempt.number for one in found] == numbers
+
+
 async def test_after_days_of_being_off_nothing_is_missed_and_nothing_comes_twice(courses: Courses) -> None:
     await put(courses, renewal=Renewal(every_months=1, lead_days=5))
     for number in range(25):
