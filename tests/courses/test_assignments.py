@@ -137,11 +137,11 @@ async def test_runs_that_go_the_other_way_round_wait_for_each_other_in_no_circle
     await put(courses)
     if are_there:
         await courses.assignments.assign([Wish("safety", user) for user in "abc"], NOW)
-    connection = await asyncpg.connect(database_url)
+    connection, looking = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
 
     async def are_both_waiting() -> bool:
         waiting = "wait_event_type = 'Lock' AND datname = current_database()"
-        count: int = await connection.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {waiting}")
+        count: int = await looking.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {waiting}")
         return count == 2
 
     held = connection.transaction()
@@ -159,6 +159,7 @@ async def test_runs_that_go_the_other_way_round_wait_for_each_other_in_no_circle
     effects = [effect for outcome in await asyncio.gather(*runs) for effect in outcome]
     assert effects.count(Effect.ASSIGNED) == (0 if are_there else 3)
     await connection.close()
+    await looking.close()
 
 
 async def test_assigning_and_unassigning_at_the_same_moment_end_in_one_of_the_two(courses: Courses) -> None:

@@ -1,11 +1,26 @@
 -- $1: team, $2 and $3: user and course of the last assignment of the page before, or empty strings,
 -- $4: whether those unassigned, too, $5: how many. By user and course, each with the last attempt.
+-- The page is found first, so that only its attempts are looked for.
 SELECT
     a.course, a.user_id, a.first_assigned_at, a.assigned_at, a.unassigned_at, a.last_completed_at,
     t.attempt, t.number, t.opened_at, t.opened_by, t.due_at, t.started_at, t.last_viewed_at, t.completed_at,
     t.closed_at
-FROM team_members AS m
-JOIN assignments AS a ON a.user_id = m.user_id
+FROM (
+    SELECT s.*
+    FROM team_members AS m
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM assignments
+        WHERE assignments.user_id = m.user_id
+            AND (assignments.user_id, assignments.course) > ($2, $3)
+            AND ($4 OR assignments.unassigned_at IS NULL)
+        ORDER BY assignments.course
+        LIMIT $5
+    ) AS s
+    WHERE m.team = $1 AND m.user_id >= $2
+    ORDER BY m.user_id, s.course
+    LIMIT $5
+) AS a
 CROSS JOIN LATERAL (
     SELECT *
     FROM attempts
@@ -13,9 +28,4 @@ CROSS JOIN LATERAL (
     ORDER BY number DESC
     LIMIT 1
 ) AS t
-WHERE m.team = $1
-    AND m.user_id >= $2
-    AND (a.user_id, a.course) > ($2, $3)
-    AND ($4 OR a.unassigned_at IS NULL)
 ORDER BY a.user_id, a.course
-LIMIT $5

@@ -1,10 +1,17 @@
 -- $1: user, $2: the last course of the page before, or an empty string, $3: whether those unassigned, too,
 -- $4: how many. By course, each with the last attempt.
+-- The page is found first, so that only its attempts are looked for.
 SELECT
     a.course, a.user_id, a.first_assigned_at, a.assigned_at, a.unassigned_at, a.last_completed_at,
     t.attempt, t.number, t.opened_at, t.opened_by, t.due_at, t.started_at, t.last_viewed_at, t.completed_at,
     t.closed_at
-FROM assignments AS a
+FROM (
+    SELECT *
+    FROM assignments
+    WHERE user_id = $1 AND course > $2 AND ($3 OR unassigned_at IS NULL)
+    ORDER BY course
+    LIMIT $4
+) AS a
 CROSS JOIN LATERAL (
     SELECT *
     FROM attempts
@@ -12,6 +19,4 @@ CROSS JOIN LATERAL (
     ORDER BY number DESC
     LIMIT 1
 ) AS t
-WHERE a.user_id = $1 AND a.course > $2 AND ($3 OR a.unassigned_at IS NULL)
 ORDER BY a.course
-LIMIT $4
