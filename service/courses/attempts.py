@@ -13,7 +13,7 @@ from service.courses.opening import close_attempts, last_attempts, lock, open_at
 from service.courses.queries import query
 from service.courses.rows import attempt_of, record_of, renewal_of
 from service.courses.zones import zone_of
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, NotFound, PostgresUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,14 +80,20 @@ class Attempts:
     async def renew_due(self, now_us: int, limit: int) -> int:
         """Open the attempts that rules want open by now, up to so many of each course; gives how many those were.
 
-        Several processes may do so at once: an attempt is renewed by whoever closes it.
+        Several processes may do so at once: an attempt is renewed by whoever closes it. A course that cannot be renewed,
+        since its time zone is none any more, say, keeps back no other; what it failed with is raised after them.
         """
-        return sum(
-            [
-                await self._renew_course(course, now_us, limit)
-                for course in await self._database.rows("select_renewed_courses")
-            ]
-        )
+        opened, failures = 0, []
+        for course in await self._database.rows("select_renewed_courses"):
+            try:
+                opened += await self._renew_course(course, now_us, limit)
+            except PostgresUnavailable:
+                raise
+            except Exception as failed:
+                failures.append(failed)
+        if failures:
+            raise failures[0]
+        return opened
 
     async def _renew_course(self, course: asyncpg.Record, now_us: int, limit: int) -> int:
         renewal, zone = renewal_of(course), zone_of(course["time_zone"])

@@ -205,6 +205,23 @@ async def test_after_days_of_being_off_nothing_is_missed_and_nothing_comes_twice
     assert {(one.attempt.number, one.attempt.is_overdue(later)) for one in found} == {(2, True)}
 
 
+async def test_a_course_that_cannot_be_renewed_keeps_back_no_other(
+    courses: Courses, database_url: str
+) -> None:
+    for course in ("broken", "safety"):
+        terms = Terms("Title", renewal=YEARLY)
+        await courses.catalogue.put(course, terms, [replace(INTRO, lesson=course)], NOW)
+        attempt = (await assign(courses, course=course)).attempt.attempt
+        await courses.attempts.note(attempt, [seen(course, 100)])
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE courses SET time_zone = 'Nowhere/Land' WHERE course = 'broken'")
+    await connection.close()
+    with pytest.raises(ValueError, match="Nowhere"):
+        await courses.attempts.renew_due(at("2028-01-01"), 10)
+    assert (await courses.assignments.get("safety", "ann")).attempt.number == 2
+    assert (await courses.assignments.get("broken", "ann")).attempt.number == 1
+
+
 async def test_no_rule_renews_what_is_not_completed_not_assigned_archived_or_without_rule(
     courses: Courses,
 ) -> None:
