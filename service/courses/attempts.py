@@ -80,8 +80,8 @@ class Attempts:
     async def renew_due(self, now_us: int, limit: int) -> int:
         """Open the attempts that rules want open by now, up to so many of each course; gives how many those were.
 
-        Several processes may do so at once: an attempt is renewed by whoever closes it. A course that cannot be renewed,
-        since its time zone is none any more, say, keeps back no other; what it failed with is raised after them.
+        Several processes may do so at once: an attempt is renewed by whoever closes it. A course that cannot be,
+        since its time zone is none any more, keeps back no other; what it failed with is raised after them.
         """
         opened, failures = 0, []
         for course in await self._database.rows("select_renewed_courses"):
