@@ -132,15 +132,18 @@ async def test_the_same_assignments_made_at_the_same_moment_are_made_once(course
 
 @pytest.mark.parametrize("are_there", [True, False])
 async def test_runs_that_go_the_other_way_round_wait_for_each_other_in_no_circle(
-    courses: Courses, database_url: str, are_there: bool
+    courses: Courses, module_database_url: str, are_there: bool
 ) -> None:
     """Both are held up at the user in the middle, having passed the one at their own end.
 
     Postgres looks the users up one by one, as it does where there are many.
     """
-    connection, looking = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    connection, looking = (
+        await asyncpg.connect(module_database_url),
+        await asyncpg.connect(module_database_url),
+    )
     for setting in ("enable_hashjoin", "enable_mergejoin"):
-        await looking.execute(f"ALTER DATABASE {database_of(database_url)} SET {setting} = off")
+        await looking.execute(f"ALTER DATABASE {database_of(module_database_url)} SET {setting} = off")
     await put(courses)
     if are_there:
         await courses.assignments.assign([Wish("safety", user) for user in "abc"], NOW)
@@ -165,6 +168,7 @@ async def test_runs_that_go_the_other_way_round_wait_for_each_other_in_no_circle
     effects = [effect for outcome in await asyncio.gather(*runs) for effect in outcome]
     assert effects.count(Effect.ASSIGNED) == (0 if are_there else 3)
     await connection.close()
+    await looking.execute(f"ALTER DATABASE {database_of(module_database_url)} RESET ALL")
     await looking.close()
 
 

@@ -134,10 +134,12 @@ async def test_a_renewal_names_the_attempt_that_it_renews(courses: Courses) -> N
     assert refused.value.reason == "not_assigned"
 
 
-async def test_renewals_at_the_same_moment_open_one_attempt(courses: Courses, database_url: str) -> None:
+async def test_renewals_at_the_same_moment_open_one_attempt(
+    courses: Courses, module_database_url: str
+) -> None:
     """By hand, by rule and by other processes, while others assign."""
     await put(courses, renewal=YEARLY)
-    others = [await Courses.connect(database_url) for _ in range(3)]
+    others = [await Courses.connect(module_database_url) for _ in range(3)]
     users = [f"user {number}" for number in range(8)]
     for user in users:
         await complete(courses, (await assign(courses, user)).attempt.attempt)
@@ -151,15 +153,17 @@ async def test_renewals_at_the_same_moment_open_one_attempt(courses: Courses, da
         pass
     found = await courses.assignments.of_course("safety", 10)
     assert [one.attempt.number for one in found] == [2] * len(users)
-    assert await open_attempts(database_url) == [1] * len(users)
+    assert await open_attempts(module_database_url) == [1] * len(users)
     for one in others:
         await one.close()
 
 
-async def test_postgres_itself_refuses_a_second_open_attempt(courses: Courses, database_url: str) -> None:
+async def test_postgres_itself_refuses_a_second_open_attempt(
+    courses: Courses, module_database_url: str
+) -> None:
     await put(courses)
     await assign(courses)
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(module_database_url)
     insert = (
         "INSERT INTO attempts (course, user_id, number, opened_at, opened_by)"
         " VALUES ('safety', 'ann', 2, now(), 'rule')"
@@ -206,14 +210,14 @@ async def test_after_days_of_being_off_nothing_is_missed_and_nothing_comes_twice
 
 
 async def test_a_course_that_cannot_be_renewed_keeps_back_no_other(
-    courses: Courses, database_url: str
+    courses: Courses, module_database_url: str
 ) -> None:
     for course in ("broken", "safety"):
         terms = Terms("Title", renewal=YEARLY)
         await courses.catalogue.put(course, terms, [replace(INTRO, lesson=course)], NOW)
         attempt = (await assign(courses, course=course)).attempt.attempt
         await courses.attempts.note(attempt, [seen(course, 100)])
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(module_database_url)
     await connection.execute("UPDATE courses SET time_zone = 'Nowhere/Land' WHERE course = 'broken'")
     await connection.close()
     with pytest.raises(ValueError, match="Nowhere"):

@@ -37,10 +37,10 @@ async def test_it_opens_what_is_due_year_after_year(courses: Courses) -> None:
         assert not await renewals.step()
 
 
-async def test_its_loop_outlives_a_database_that_fails(courses: Courses, database_url: str) -> None:
+async def test_its_loop_outlives_a_database_that_fails(courses: Courses, module_database_url: str) -> None:
     await put(courses, renewal=YEARLY)
     await complete(courses, (await assign(courses)).attempt.attempt)
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(module_database_url)
     await connection.execute("ALTER TABLE attempts RENAME TO elsewhere")
     stop, failures = asyncio.Event(), 0
 
@@ -66,12 +66,14 @@ async def test_its_loop_outlives_a_database_that_fails(courses: Courses, databas
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_flushers_process_renews(courses: Courses, redis_url: str, database_url: str) -> None:
+async def test_the_flushers_process_renews(
+    courses: Courses, redis_url: str, module_database_url: str
+) -> None:
     """By the real clock: what was completed years ago is due."""
     await put(courses, renewal=YEARLY)
     await complete(courses, (await assign(courses)).attempt.attempt, at("2024-01-01"))
     settings = Settings(
-        redis_url=redis_url, database_url=database_url, partitions=1, audit_users_per_minute=0
+        redis_url=redis_url, database_url=module_database_url, partitions=1, audit_users_per_minute=0
     )
     stop = asyncio.Event()
     running = asyncio.create_task(flush_until_stopped(settings, stop, "flusher"))
