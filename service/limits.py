@@ -99,6 +99,3 @@ ASSIGN_RUN_MAX = 500
 
 RENEW_RUN_MAX = 200
 """Attempts that the worker opens in one transaction, for the same reason."""
-
-PROGRESS_LESSONS_MAX = 500
-"""Lessons of one attempt that are noted at once: all that a course may have."""

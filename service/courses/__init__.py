@@ -4,8 +4,8 @@
 2. The policies say what is true of them, without any I/O and without a clock: `completion`, `seeking`, `credit`,
    `dates`, `revising` (what putting a course again does to its lessons), `assigning` (what an assignment does to the
    one that is there).
-3. `store` holds them in Postgres, through `catalogue`, `teams`, `assignments` and `attempts`; their SQL is in
-   `queries`.
+3. `store` holds them in Postgres, through `catalogue`, `teams`, `assignments`, `attempts` and `noting`; their SQL is
+   in `queries`.
 
 Nothing here counts: cells that were seen come in as they were counted, and times as arguments.
 """

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from service.courses.assigning import UNSAID, due_us_of
-from service.courses.completion import LessonState, needed_cells, status_of
 from service.courses.dates import renewable_before_us, renewal_dates
-from service.courses.model import Opening, OpenLesson, SkipPolicy, Status
+from service.courses.model import Opening, OpenLesson, SkipPolicy
+from service.courses.noting import note, records_of
 from service.courses.opening import close_attempts, last_attempts, lock, open_attempts
 from service.courses.queries import query
-from service.courses.rows import attempt_of, record_of, renewal_of
+from service.courses.rows import attempt_of, renewal_of
 from service.courses.zones import zone_of
 from service.errors import Conflict, NotFound, PostgresUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
     import asyncpg
@@ -24,17 +23,8 @@ if TYPE_CHECKING:
     from service.courses.assigning import Due
     from service.courses.database import Database
     from service.courses.model import Attempt, LessonRecord
+    from service.courses.noting import Progress, Unkept
     from service.db.connections import Connection
-
-
-class Progress(NamedTuple):
-    """What was counted of one revision of a lesson, for one attempt: all of it, not what is new."""
-
-    lesson: str
-    revision: int
-    seen_cells: int
-    started_us: int
-    last_viewed_us: int
 
 
 class Attempts:
@@ -45,7 +35,7 @@ class Attempts:
         """With what it has of its lessons. Raises NotFound."""
         async with self._database.transaction() as connection:
             found = await _read(connection, attempt)
-            return found, await _records(connection, attempt)
+            return found, await records_of(connection, [attempt])
 
     async def of(self, course: str, user: str, limit: int, below: int) -> list[Attempt]:
         """Of one assignment, the last one first, from below this number on."""
@@ -116,21 +106,13 @@ class Attempts:
             await open_attempts(connection, opened, Opening.RULE, now_us)
         return len(opened)
 
-    async def note(self, attempt: int, progress: Sequence[Progress]) -> Attempt:
-        """Keep what was counted for an open attempt, and whether that completes it. Again or late, it changes nothing.
+    async def note(self, progress: Sequence[Progress]) -> list[Unkept | None]:
+        """Keep what was counted for open attempts, and whether that completes them, all in one transaction.
 
-        A lesson that was completed once stays so for this attempt, whatever becomes of its video; and so does the
-        attempt, whatever lessons its course gets. Raises NotFound, also for a lesson or a revision that is not of the
-        attempt's course; Conflict for an attempt that is closed.
+        Gives why each was not kept; None where it was. Again or late, it changes nothing.
         """
         async with self._database.transaction() as connection:
-            found = await _read(connection, attempt)
-            await lock(connection, [(found.course, found.user)])
-            found = await _read(connection, attempt)
-            if found.closed_us is not None:
-                raise Conflict("attempt_closed", f"attempt {attempt} is closed, and stays as it is")
-            await _note(connection, found, progress)
-            return await _read(connection, attempt)
+            return await note(connection, progress)
 
 
 def _open_lesson(row: asyncpg.Record) -> OpenLesson:
@@ -152,10 +134,6 @@ async def _read(connection: Connection, attempt: int) -> Attempt:
     return attempt_of(row)
 
 
-async def _records(connection: Connection, attempt: int) -> list[LessonRecord]:
-    return [record_of(row) for row in await connection.fetch(query("select_attempt_lessons"), attempt)]
-
-
 async def _zone(connection: Connection, course: str) -> ZoneInfo:
     row = await connection.fetchrow(query("select_course"), course)
     assert row is not None
@@ -173,74 +151,3 @@ def _refuse_renewal(last: Attempt, after: int, *, is_assigned: bool) -> None:
             f"after: the last attempt of user {last.user!r} at course {last.course!r} is number {last.number}, got"
             f" {after}",
         )
-
-
-async def _note(connection: Connection, attempt: Attempt, progress: Sequence[Progress]) -> None:
-    if not progress:
-        return
-    noted = {(one.lesson, one.revision): one for one in sorted(progress, key=attrgetter("seen_cells"))}
-    needed = await _needed_cells(connection, attempt.course, noted)
-    completed_us = [
-        one.last_viewed_us if one.seen_cells >= needed[key] else None for key, one in noted.items()
-    ]
-    await connection.execute(
-        query("upsert_attempt_lessons"),
-        attempt.attempt,
-        [one.lesson for one in noted.values()],
-        [one.revision for one in noted.values()],
-        [one.seen_cells for one in noted.values()],
-        [one.started_us for one in noted.values()],
-        [one.last_viewed_us for one in noted.values()],
-        completed_us,
-    )
-    await _judge(connection, attempt)
-
-
-async def _needed_cells(
-    connection: Connection, course: str, noted: Iterable[tuple[str, int]]
-) -> dict[tuple[str, int], int]:
-    keys = list(noted)
-    rows = await connection.fetch(
-        query("select_judged_revisions"),
-        course,
-        [lesson for lesson, _ in keys],
-        [number for _, number in keys],
-    )
-    needed = {
-        (row["lesson"], row["revision"]): needed_cells(row["duration_ms"], row["threshold_permille"])
-        for row in rows
-    }
-    for lesson, revision in keys:
-        if (lesson, revision) not in needed:
-            raise NotFound(f"course {course!r} has no lesson {lesson!r} with a revision {revision}")
-    return needed
-
-
-async def _judge(connection: Connection, attempt: Attempt) -> None:
-    """Bring the attempt's dates, and its assignment's, level with what it has of its lessons."""
-    records = await _records(connection, attempt.attempt)
-    rows = await connection.fetch(query("select_lessons"), [attempt.course])
-    begun = {record.lesson for record in records}
-    completed = {record.lesson for record in records if record.completed_us is not None}
-    status = status_of([LessonState(row["lesson"] in begun, row["lesson"] in completed) for row in rows])
-    completed_us = None
-    if status is Status.COMPLETED and attempt.completed_us is None:
-        current = {row["lesson"] for row in rows}
-        completed_us = max(_first_completion(records, lesson) for lesson in current)
-        await connection.execute(query("complete_assignment"), attempt.course, attempt.user, completed_us)
-    await connection.execute(
-        query("update_attempt"),
-        attempt.attempt,
-        min(record.started_us for record in records),
-        max(record.last_viewed_us for record in records),
-        completed_us,
-    )
-
-
-def _first_completion(records: Iterable[LessonRecord], lesson: str) -> int:
-    """Of the revisions of a lesson that were completed, when the first one was."""
-    return min(
-        record.completed_us
-        for record in records
-        if record.lesson == lesson and record.completed_us is not None
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _COMMAND_SECONDS: Final = 10
 """A call's statements take milliseconds; one that waits for so long waits for something that is broken."""
+
+_CLOSE_SECONDS: Final = 5
+"""How long a connection may take to say goodbye before it is cut."""
 
 _WHAT: Final = "where courses are"
 
@@ -38,12 +42,16 @@ class Database:
         return cls(await open_pool(database_url, _COMMAND_SECONDS, "playhead courses", is_lazy=True))
 
     async def close(self) -> None:
-        await self._pool.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         with asking(_WHAT):
-            connection = await self._pool.acquire()
+            connection = await self._pool.acquire(timeout=_COMMAND_SECONDS)
         try:
             async with connection.transaction(isolation="read_committed"):
                 yield connection

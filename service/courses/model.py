@@ -177,6 +177,7 @@ class Assignment:
 class LessonRecord:
     """What an attempt has of one revision of a lesson."""
 
+    attempt: int
     lesson: str
     revision: int
     seen_cells: int

@@ -111,6 +111,7 @@ def attempt_of(row: Row) -> Attempt:
 
 def record_of(row: Row) -> LessonRecord:
     return LessonRecord(
+        row["attempt"],
         row["lesson"],
         row["revision"],
         row["seen_cells"],

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from service.courses.assigning import UNSAID, Effect, Wish
-from service.courses.attempts import Progress
 from service.courses.model import LessonDraft, Renewal, Terms
+from service.courses.noting import Progress
 
 if TYPE_CHECKING:
     from service.courses.assigning import Due
@@ -51,9 +51,17 @@ async def assign(
 def seen(
     lesson: str, cells: int, at_us: int = NOW, *, revision: int = 1, since_us: int | None = None
 ) -> Progress:
-    return Progress(lesson, revision, cells, at_us if since_us is None else since_us, at_us)
+    """Of whichever attempt it is noted for."""
+    return Progress(0, lesson, revision, cells, at_us if since_us is None else since_us, at_us)
+
+
+async def note(courses: Courses, attempt: int, *progress: Progress) -> Attempt:
+    """None of it may be refused. Gives the attempt as it is then."""
+    refused = await courses.attempts.note([one._replace(attempt=attempt) for one in progress])
+    assert refused == [None] * len(progress)
+    return (await courses.attempts.get(attempt))[0]
 
 
 async def complete(courses: Courses, attempt: int, at_us: int = NOW) -> Attempt:
     """All lessons of `put`, to the last cell."""
-    return await courses.attempts.note(attempt, [seen("intro", 100, at_us), seen("rules", 61, at_us)])
+    return await note(courses, attempt, seen("intro", 100, at_us), seen("rules", 61, at_us))

@@ -15,7 +15,7 @@ from service.courses.assigning import UNSAID, DueDay, Effect, Wish
 from service.courses.assignments import Refusal
 from service.courses.model import Opening, Status, Terms
 from service.errors import NotFound
-from tests.courses.school import DAY_US, INTRO, NOW, assign, at, complete, put, seen
+from tests.courses.school import DAY_US, INTRO, NOW, assign, at, complete, note, put, seen
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def test_of_the_same_wish_twice_the_last_is_done(courses: Courses) -> None
 async def test_an_unassigned_attempt_is_kept_and_goes_on_when_it_is_assigned_again(courses: Courses) -> None:
     await put(courses)
     first = await assign(courses, due=DUE)
-    await courses.attempts.note(first.attempt.attempt, [seen("intro", 40)])
+    await note(courses, first.attempt.attempt, seen("intro", 40))
     gone = await courses.assignments.unassign("safety", "ann", NOW + 5)
     assert (gone.unassigned_us, gone.attempt.closed_us) == (NOW + 5, NOW + 5)
     assert gone.attempt.status is Status.IN_PROGRESS

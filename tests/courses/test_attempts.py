@@ -11,8 +11,8 @@ import pytest
 from service.courses.assigning import Wish
 from service.courses.model import Opening, Renewal, Status, Terms
 from service.courses.store import Courses
-from service.errors import Conflict, NotFound
-from tests.courses.school import DAY_US, INTRO, NOW, RULES, YEARLY, assign, at, complete, put, seen
+from service.errors import Conflict
+from tests.courses.school import DAY_US, INTRO, NOW, RULES, YEARLY, assign, at, complete, note, put, seen
 
 MONTHS_OFF = 7
 
@@ -30,11 +30,11 @@ async def open_attempts(database_url: str) -> list[int]:
 async def test_watching_starts_an_attempt_and_its_last_lesson_completes_it(courses: Courses) -> None:
     await put(courses)
     attempt = (await assign(courses)).attempt.attempt
-    begun = await courses.attempts.note(attempt, [seen("intro", 94, NOW + 20, since_us=NOW + 10)])
+    begun = await note(courses, attempt, seen("intro", 94, NOW + 20, since_us=NOW + 10))
     assert (begun.status, begun.started_us, begun.last_viewed_us) == (Status.IN_PROGRESS, NOW + 10, NOW + 20)
-    half = await courses.attempts.note(attempt, [seen("intro", 95, NOW + 30)])
+    half = await note(courses, attempt, seen("intro", 95, NOW + 30))
     assert (half.status, half.started_us, half.last_viewed_us) == (Status.IN_PROGRESS, NOW + 10, NOW + 30)
-    whole = await courses.attempts.note(attempt, [seen("rules", 58, NOW + 40)])
+    whole = await note(courses, attempt, seen("rules", 58, NOW + 40))
     assert (whole.status, whole.completed_us) == (Status.COMPLETED, NOW + 40)
     assert (await courses.assignments.get("safety", "ann")).last_completed_us == NOW + 40
 
@@ -45,17 +45,51 @@ async def test_what_is_noted_late_or_again_changes_nothing(courses: Courses) -> 
     done = await complete(courses, attempt, NOW + 100)
     records = (await courses.attempts.get(attempt))[1]
     assert await complete(courses, attempt, NOW + 100) == done
-    late = await courses.attempts.note(attempt, [seen("intro", 3, NOW + 50), seen("intro", 4, NOW + 50)])
-    assert late == replace(done, started_us=NOW + 50)
-    assert [record.seen_cells for record in records] == [100, 61]
-    assert [record.seen_cells for record in (await courses.attempts.get(attempt))[1]] == [100, 61]
+    late = await note(courses, attempt, seen("intro", 4, NOW + 50), seen("rules", 61, NOW + 200))
+    assert late == replace(done, started_us=NOW + 50, last_viewed_us=NOW + 200)
+    after = (await courses.attempts.get(attempt))[1]
+    for one in (records, after):
+        assert [(record.seen_cells, record.completed_us) for record in one] == [
+            (100, NOW + 100),
+            (61, NOW + 100),
+        ]
+
+
+async def test_of_what_is_noted_together_the_most_is_kept(courses: Courses) -> None:
+    await put(courses)
+    attempt = (await assign(courses)).attempt.attempt
+    await note(courses, attempt, seen("intro", 3, NOW + 5), seen("intro", 4, NOW + 9), seen("intro", 2, NOW))
+    [record] = (await courses.attempts.get(attempt))[1]
+    assert (record.seen_cells, record.started_us, record.last_viewed_us) == (4, NOW, NOW + 9)
+
+
+async def test_a_lesson_counts_from_the_first_video_of_it_that_was_completed(courses: Courses) -> None:
+    await put(courses)
+    attempt = (await assign(courses)).attempt.attempt
+    await note(courses, attempt, seen("intro", 100))
+    await put(courses, "safety", replace(INTRO, slug="intro-v2"), RULES)
+    await note(courses, attempt, seen("intro", 100, NOW + 10, revision=2))
+    done = await note(courses, attempt, seen("rules", 61, NOW + 5))
+    assert (done.completed_us, done.last_viewed_us) == (NOW + 5, NOW + 10)
+
+
+async def test_the_last_two_lessons_completed_at_the_same_moment_complete_the_attempt(
+    courses: Courses,
+) -> None:
+    await put(courses)
+    for number in range(12):
+        attempt = (await assign(courses, f"user {number}")).attempt.attempt
+        await asyncio.gather(
+            note(courses, attempt, seen("intro", 100)), note(courses, attempt, seen("rules", 61))
+        )
+        assert (await courses.attempts.get(attempt))[0].status is Status.COMPLETED
 
 
 async def test_two_devices_at_the_same_moment_lose_nothing(courses: Courses) -> None:
     await put(courses)
     attempt = (await assign(courses)).attempt.attempt
-    notes = [courses.attempts.note(attempt, [seen("intro", cells, NOW + cells)]) for cells in range(1, 101)]
-    notes += [courses.attempts.note(attempt, [seen("rules", cells, NOW + cells)]) for cells in range(1, 61)]
+    notes = [note(courses, attempt, seen("intro", cells, NOW + cells)) for cells in range(1, 101)]
+    notes += [note(courses, attempt, seen("rules", cells, NOW + cells)) for cells in range(1, 61)]
     await asyncio.gather(*notes)
     found, records = await courses.attempts.get(attempt)
     assert [(record.lesson, record.seen_cells) for record in records] == [("intro", 100), ("rules", 60)]
@@ -66,10 +100,10 @@ async def test_old_coverage_stays_with_the_old_video(courses: Courses) -> None:
     """Ninety cells of each of two videos complete neither; what was completed before its video changed stays so."""
     await put(courses)
     attempt = (await assign(courses)).attempt.attempt
-    await courses.attempts.note(attempt, [seen("intro", 90), seen("rules", 61)])
+    await note(courses, attempt, seen("intro", 90), seen("rules", 61))
     await put(courses, "safety", replace(INTRO, slug="intro-v2"), replace(RULES, slug="rules-v2"))
-    assert (await courses.attempts.note(attempt, [seen("intro", 90, revision=2)])).completed_us is None
-    whole = await courses.attempts.note(attempt, [seen("intro", 95, NOW + 5, revision=2)])
+    assert (await note(courses, attempt, seen("intro", 90, revision=2))).completed_us is None
+    whole = await note(courses, attempt, seen("intro", 95, NOW + 5, revision=2))
     assert whole.completed_us == NOW + 5
     records = (await courses.attempts.get(attempt))[1]
     assert [(record.lesson, record.revision, record.seen_cells) for record in records] == [
@@ -82,36 +116,64 @@ async def test_old_coverage_stays_with_the_old_video(courses: Courses) -> None:
 async def test_a_completed_attempt_stays_so_when_its_course_gets_more_lessons(courses: Courses) -> None:
     await put(courses, "safety", INTRO)
     attempt = (await assign(courses)).attempt.attempt
-    await courses.attempts.note(attempt, [seen("intro", 100)])
+    await note(courses, attempt, seen("intro", 100))
     await put(courses)
-    more = await courses.attempts.note(attempt, [seen("rules", 1, NOW + 5)])
+    more = await note(courses, attempt, seen("rules", 1, NOW + 5))
     assert (more.status, more.completed_us) == (Status.COMPLETED, NOW)
 
 
-async def test_only_lessons_of_the_course_are_noted(courses: Courses) -> None:
+async def test_what_cannot_be_noted_is_said_and_keeps_back_nothing_else(courses: Courses) -> None:
+    """Lessons of other courses, revisions that never were, attempts that never were or are closed; of many at once."""
     await put(courses)
     await put(courses, "fire", replace(INTRO, lesson="exits"))
-    attempt = (await assign(courses)).attempt.attempt
-    for wrong in (seen("exits", 5), seen("none", 5), seen("intro", 5, revision=2)):
-        with pytest.raises(NotFound):
-            await courses.attempts.note(attempt, [seen("rules", 5), wrong])
-    with pytest.raises(NotFound):
-        await courses.attempts.note(attempt + 1000, [seen("intro", 5)])
-    assert (await courses.attempts.get(attempt))[1] == []
+    ann, bob = [(await assign(courses, user)).attempt.attempt for user in ("ann", "bob")]
+    gone = (await assign(courses, "eve")).attempt.attempt
+    await courses.assignments.unassign("safety", "eve", NOW)
+    noted = [
+        seen("intro", 100)._replace(attempt=ann),
+        seen("exits", 5)._replace(attempt=ann),
+        seen("none", 5)._replace(attempt=ann),
+        seen("intro", 5, revision=2)._replace(attempt=bob),
+        seen("intro", 5)._replace(attempt=ann + 1000),
+        seen("intro", 5)._replace(attempt=gone),
+        seen("intro", 7, NOW + 5)._replace(attempt=bob),
+        seen("rules", 61, NOW + 9)._replace(attempt=ann),
+    ]
+    assert await courses.attempts.note(noted) == [
+        None,
+        "unknown_lesson",
+        "unknown_lesson",
+        "unknown_lesson",
+        "unknown_attempt",
+        "attempt_closed",
+        None,
+        None,
+    ]
+    found = [
+        (one.user, one.attempt.status, one.last_completed_us)
+        for one in await courses.assignments.of_course("safety", 9)
+    ]
+    assert found == [("ann", Status.COMPLETED, NOW + 9), ("bob", Status.IN_PROGRESS, None)]
+    assert [one.seen_cells for one in (await courses.attempts.get(bob))[1]] == [7]
+    assert (await courses.attempts.get(gone))[1] == []
+
+
+async def test_nothing_noted_changes_nothing(courses: Courses) -> None:
+    assert await courses.attempts.note([]) == []
 
 
 async def test_a_renewal_by_hand_starts_afresh_and_keeps_what_was(courses: Courses) -> None:
     await put(courses)
     first = (await assign(courses)).attempt
-    await courses.attempts.note(first.attempt, [seen("intro", 40)])
+    await note(courses, first.attempt, seen("intro", 40))
     second = await courses.attempts.renew("safety", "ann", 1, NOW + DAY_US, NOW + 5)
     assert (second.number, second.opened_by, second.due_us) == (2, Opening.RENEWAL, NOW + DAY_US)
     assert await courses.attempts.renew("safety", "ann", 1, None, NOW + 9) == second
     kept, [record] = await courses.attempts.get(first.attempt)
     assert (kept.status, kept.closed_us, record.seen_cells) == (Status.IN_PROGRESS, NOW + 5, 40)
     assert (await courses.attempts.get(second.attempt))[1] == []
-    with pytest.raises(Conflict, match="stays as it is"):
-        await courses.attempts.note(first.attempt, [seen("intro", 50)])
+    late = await courses.attempts.note([seen("intro", 50)._replace(attempt=first.attempt)])
+    assert late == ["attempt_closed"]
     assert (await courses.attempts.get(first.attempt))[1] == [record]
     assert [one.number for one in await courses.attempts.of("safety", "ann", 10, 1000)] == [2, 1]
     assert [one.number for one in await courses.attempts.of("safety", "ann", 1, 2)] == [1]
@@ -216,7 +278,7 @@ async def test_a_course_that_cannot_be_renewed_keeps_back_no_other(
         terms = Terms("Title", renewal=YEARLY)
         await courses.catalogue.put(course, terms, [replace(INTRO, lesson=course)], NOW)
         attempt = (await assign(courses, course=course)).attempt.attempt
-        await courses.attempts.note(attempt, [seen(course, 100)])
+        await note(courses, attempt, seen(course, 100))
     connection = await asyncpg.connect(module_database_url)
     await connection.execute("UPDATE courses SET time_zone = 'Nowhere/Land' WHERE course = 'broken'")
     await connection.close()
@@ -239,11 +301,11 @@ async def test_no_rule_renews_what_is_not_completed_not_assigned_archived_or_wit
     for course in ("safety", "free", "old"):
         for one in await courses.assignments.of_course(course, 10):
             if one.user == "begun":
-                await courses.attempts.note(one.attempt.attempt, [seen("intro", 99)])
+                await note(courses, one.attempt.attempt, seen("intro", 99))
             elif course == "safety":
                 await complete(courses, one.attempt.attempt)
             else:
-                await courses.attempts.note(one.attempt.attempt, [seen(course, 100)])
+                await note(courses, one.attempt.attempt, seen(course, 100))
     await courses.assignments.unassign("safety", "gone", NOW)
     await courses.catalogue.archive("old", NOW)
     assert await courses.attempts.renew_due(at("2036-01-01"), 10) == 1

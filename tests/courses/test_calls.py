@@ -13,7 +13,7 @@ from service import limits
 from service.api.courses.calls import COURSE_CALLS
 from service.api.courses.catalogue_calls import COURSE_EXAMPLE, LESSON_EXAMPLE
 from service.api.routes import ALL_CALLS
-from service.courses.attempts import Progress
+from service.courses.noting import Progress
 from service.courses.store import Courses
 from service.settings import Settings
 from tests.api.client import JSON, escaped
@@ -248,8 +248,8 @@ async def test_what_an_attempt_has_of_its_lessons_is_shown(
     await put(api, name)
     made = (await call(api, "post_assignments", {"course": name, "user": "ann"})).json["assignment"]
     courses = await Courses.connect(module_database_url)
-    seen = Progress(f"{name} 1", 1, 600, 1_790_000_000_000_000, 1_790_000_600_000_000)
-    await courses.attempts.note(made["attempt"], [seen])
+    seen = Progress(made["attempt"], f"{name} 1", 1, 600, 1_790_000_000_000_000, 1_790_000_600_000_000)
+    await courses.attempts.note([seen])
     await courses.close()
     shown = (await call(api, "get_attempt", attempt=str(made["attempt"]))).json
     assert (shown["status"], shown["started_at"]) == ("InProgress", "2026-09-21T14:13:20.000000Z")

@@ -1,5 +1,5 @@
--- $1: attempt. In no order but that of names and revisions.
-SELECT lesson, revision, seen_cells, started_at, last_viewed_at, completed_at
+-- $1: attempts.
+SELECT attempt, lesson, revision, seen_cells, started_at, last_viewed_at, completed_at
 FROM attempt_lessons
-WHERE attempt = $1
-ORDER BY lesson, revision
+WHERE attempt = ANY ($1::bigint[])
+ORDER BY attempt, lesson, revision

@@ -1,0 +1,173 @@
+"""Keeping what was counted for attempts, many at once: what each has of its lessons, and whether that completes it.
+
+A lesson that was completed once stays so for its attempt, whatever becomes of its video or threshold; and so does the
+attempt, whatever lessons its course gets. Nothing goes back, so notes may come late, twice and in any order.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from service.courses.completion import LessonState, needed_cells, status_of
+from service.courses.model import Status
+from service.courses.opening import lock
+from service.courses.queries import query
+from service.courses.rows import attempt_of, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from service.courses.model import Attempt, LessonRecord
+    from service.db.connections import Connection
+
+
+class Progress(NamedTuple):
+    """What was counted of one revision of a lesson, for one attempt: all of it, not what is new."""
+
+    attempt: int
+    lesson: str
+    revision: int
+    seen_cells: int
+    started_us: int
+    last_viewed_us: int
+
+
+class Unkept(StrEnum):
+    """Why something was not kept."""
+
+    UNKNOWN_ATTEMPT = "unknown_attempt"
+    ATTEMPT_CLOSED = "attempt_closed"
+    UNKNOWN_LESSON = "unknown_lesson"
+
+
+Needed: TypeAlias = dict[tuple[str, str, int], int]
+"""By course, lesson and revision: how many cells complete it."""
+
+
+async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unkept | None]:
+    """Inside a transaction. Gives why each was not kept; None where it was."""
+    attempts = await _locked(connection, {one.attempt for one in progress})
+    needed = await _needed(connection, progress, attempts)
+    outcomes = [_refusal(one, attempts, needed) for one in progress]
+    kept = _folded(one for one, refused in zip(progress, outcomes, strict=True) if refused is None)
+    if kept:
+        await _keep(connection, kept, attempts, needed)
+        await _judge(connection, [attempts[number] for number in sorted({one.attempt for one in kept})])
+    return outcomes
+
+
+async def records_of(connection: Connection, attempts: Collection[int]) -> list[LessonRecord]:
+    """What these attempts have of their lessons, by attempt, lesson and revision."""
+    return [record_of(row) for row in await connection.fetch(query("select_attempt_lessons"), list(attempts))]
+
+
+async def _locked(connection: Connection, numbers: Collection[int]) -> dict[int, Attempt]:
+    """As they are once nobody else may change them."""
+    found = await connection.fetch(query("select_attempts_noted"), list(numbers))
+    await lock(connection, [(row["course"], row["user_id"]) for row in found])
+    rows = await connection.fetch(query("select_attempts_noted"), list(numbers))
+    return {row["attempt"]: attempt_of(row) for row in rows}
+
+
+async def _needed(
+    connection: Connection, progress: Iterable[Progress], attempts: Mapping[int, Attempt]
+) -> Needed:
+    keys = sorted(
+        {
+            (attempts[one.attempt].course, one.lesson, one.revision)
+            for one in progress
+            if one.attempt in attempts
+        }
+    )
+    rows = await connection.fetch(
+        query("select_judged_revisions"),
+        [course for course, _, _ in keys],
+        [lesson for _, lesson, _ in keys],
+        [revision for _, _, revision in keys],
+    )
+    return {
+        (row["course"], row["lesson"], row["revision"]): needed_cells(
+            row["duration_ms"], row["threshold_permille"]
+        )
+        for row in rows
+    }
+
+
+def _refusal(one: Progress, attempts: Mapping[int, Attempt], needed: Needed) -> Unkept | None:
+    attempt = attempts.get(one.attempt)
+    if attempt is None:
+        return Unkept.UNKNOWN_ATTEMPT
+    if attempt.closed_us is not None:
+        return Unkept.ATTEMPT_CLOSED
+    return None if (attempt.course, one.lesson, one.revision) in needed else Unkept.UNKNOWN_LESSON
+
+
+def _folded(kept: Iterable[Progress]) -> list[Progress]:
+    """One for each revision of each attempt."""
+    folded: dict[tuple[int, str, int], Progress] = {}
+    for one in kept:
+        known = folded.setdefault(one[:3], one)
+        folded[one[:3]] = one._replace(
+            seen_cells=max(known.seen_cells, one.seen_cells),
+            started_us=min(known.started_us, one.started_us),
+            last_viewed_us=max(known.last_viewed_us, one.last_viewed_us),
+        )
+    return list(folded.values())
+
+
+async def _keep(
+    connection: Connection, kept: Sequence[Progress], attempts: Mapping[int, Attempt], needed: Needed
+) -> None:
+    completed_us = [
+        one.last_viewed_us
+        if one.seen_cells >= needed[attempts[one.attempt].course, one.lesson, one.revision]
+        else None
+        for one in kept
+    ]
+    await connection.execute(
+        query("upsert_attempt_lessons"), *map(list, zip(*kept, strict=True)), completed_us
+    )
+
+
+async def _judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Bring the dates of attempts, and of their assignments, level with what they have of their lessons."""
+    records: dict[int, list[LessonRecord]] = {attempt.attempt: [] for attempt in attempts}
+    for record in await records_of(connection, records):
+        records[record.attempt].append(record)
+    lessons: dict[str, list[str]] = {attempt.course: [] for attempt in attempts}
+    for row in await connection.fetch(query("select_lessons"), list(lessons)):
+        lessons[row["course"]].append(row["lesson"])
+    completed_us = [
+        _completion_us(attempt, records[attempt.attempt], lessons[attempt.course]) for attempt in attempts
+    ]
+    await connection.execute(
+        query("update_attempts"),
+        list(records),
+        [min(record.started_us for record in has) for has in records.values()],
+        [max(record.last_viewed_us for record in has) for has in records.values()],
+        completed_us,
+    )
+    newly = [
+        (attempt.course, attempt.user, done_us)
+        for attempt, done_us in zip(attempts, completed_us, strict=True)
+        if attempt.completed_us is None and done_us is not None
+    ]
+    if newly:
+        await connection.execute(query("complete_assignments"), *map(list, zip(*newly, strict=True)))
+
+
+def _completion_us(attempt: Attempt, has: Sequence[LessonRecord], lessons: Sequence[str]) -> int | None:
+    """When the attempt was completed: with the last of its course's lessons, each by whichever revision came first."""
+    if attempt.completed_us is not None:
+        return attempt.completed_us
+    begun = {record.lesson for record in has}
+    first_us: dict[str, int] = {}
+    for record in has:
+        if record.completed_us is not None:
+            earlier_us = first_us.get(record.lesson, record.completed_us)
+            first_us[record.lesson] = min(earlier_us, record.completed_us)
+    states = [LessonState(lesson in begun, lesson in first_us) for lesson in lessons]
+    if status_of(states) is not Status.COMPLETED:
+        return None
+    return max(first_us[lesson] for lesson in lessons)
