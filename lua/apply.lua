@@ -10,8 +10,8 @@
 -- ARGV  1 the run (include/run.lua)      2 token of this call, unique for the writer
 --       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
 --       7 idempotency window, us         8 events that may wait in this stream at most
---       9 the name of this server        10 and on: places, from 0, of the pairs whose state is wanted
--- REPLY {outcomes, pair record, pair record, ...}: one for each pair wanted
+--       9 the name of this server        10 and on: places, from 0, of the events whose pair's state is wanted
+-- REPLY {outcomes, pair record, pair record, ...}: for each event that wants it, in their order, its pair right after it
 --       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
 --       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
 --       there are any.
@@ -30,15 +30,8 @@ local function read_constants(args)
   }
 end
 
-local function add_totals(totals, watch_ms, effective, fresh_cells)
-  totals.watch_ms = totals.watch_ms + watch_ms
-  totals.effective_ms = totals.effective_ms + effective
-  totals.unique_cells = totals.unique_cells + fresh_cells
-  totals.events = totals.events + 1
-end
-
 -- Marks the segments of a claim. Gives their total length, the highest position, and how many cells are new.
-local function mark_claim(pair, key, blob, offset, segments)
+local function mark_claim(pair, tag, blob, offset, segments)
   local total_ms, furthest_ms, ranges = 0, 0, {}
   for _ = 1, segments do
     local start_ms, end_ms
@@ -49,7 +42,7 @@ local function mark_claim(pair, key, blob, offset, segments)
       ranges[#ranges + 1] = { math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS) }
     end
   end
-  return total_ms, furthest_ms, mark_ranges(pair, key, ranges)
+  return total_ms, furthest_ms, mark_ranges(pair, tag, ranges)
 end
 
 local function move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)
@@ -60,39 +53,31 @@ end
 
 -- Whether an event was seen before. Its id is remembered here if not; its seq later, when its session is changed.
 local function is_duplicate(user, session, seq, id, received_us, tag, constants)
-  if seq and has_seen(session, seq) then return true end
+  if seq and has_seen(session.seq_max, session.seq_base, session.seq_window, seq) then return true end
   return id ~= '' and not remember_id(ids_key(tag, user.name), id, received_us, constants)
 end
 
--- Applies the event that begins at `offset`. Gives its outcome, whether it counted, and where the next one begins.
-local function apply_event(run, offset, tag, constants)
-  local blob = run.blob
-  local place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, id, segments
-  place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, id, segments, offset =
-    struct.unpack('>I2I1I1I4I4I2I4I8I8I8I2c0I2', blob, offset)
-  local next_offset = offset + segments * 8
-  local session = run.sessions[place + 1]
+-- Applies an event of any kind to its session, which is of its user's pair. Gives its outcome.
+local function apply_to(session, movie, run, tag, constants, offset, appended,
+    kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, id, segments)
   local pair = session.pair
-  local user, movie = pair.user, pair.movie
-  if user.absent then return 'A', false, next_offset end
-  seq = seq > 0 and seq - 1
-  speed = speed > 0 and speed
-  if is_duplicate(user, session, seq, id, received_us, tag, constants) then return 'D', false, next_offset end
+  local user = pair.user
+  if is_duplicate(user, session, seq, id, received_us, tag, constants) then return 'D' end
 
-  local key = coverage_key(tag, user.name, pair.slug)
   local late = time_us < session.time_us
   local watch_ms, fresh_cells, claimed_ms, at_speed, first_ms
   if kind == CLAIM then
     local total_ms
-    total_ms, claimed_ms, fresh_cells = mark_claim(pair, key, blob, offset, segments)
+    total_ms, claimed_ms, fresh_cells = mark_claim(pair, tag, run.blob, offset, segments)
     watch_ms, at_speed, first_ms = math.max(0, total_ms - session.credited_ms), speed or NORMAL_SPEED, 0
   else
     local start_ms, end_ms
     start_ms, end_ms, at_speed = played_span(session, kind, at_ms, from_ms, speed, late, constants)
     watch_ms, claimed_ms, first_ms = math.max(0, end_ms - start_ms), 0, start_ms
-    fresh_cells = mark_span(pair, key, start_ms, end_ms)
+    fresh_cells = mark_span(pair, tag, start_ms, end_ms)
   end
-  local excess_ms = implausible_ms(session, kind, timed == 1, late, time_us, watch_ms, at_speed, constants)
+  local untested = late or (kind == HEARTBEAT and not timed)
+  local beyond_ms = untested and 0 or excess_ms(session.since_us, time_us, watch_ms, at_speed, constants)
   local effective = effective_ms(watch_ms, at_speed)
 
   if pair.events == 0 then
@@ -102,18 +87,44 @@ local function apply_event(run, offset, tag, constants)
   add_totals(user, watch_ms, effective, fresh_cells)
   add_totals(movie, watch_ms, effective, fresh_cells)
   add_totals(pair, watch_ms, effective, fresh_cells)
-  if fresh_cells > 0 and first_ms < (pair.verified_cells + 1) * CELL_MS then follow_coverage(pair, key) end
-  pair.implausible_ms = pair.implausible_ms + excess_ms
+  if fresh_cells > 0 and first_ms < (pair.verified_cells + 1) * CELL_MS then follow_coverage(pair, tag) end
+  pair.implausible_ms = pair.implausible_ms + beyond_ms
   move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)
   session.credited_ms = session.credited_ms + watch_ms
-  if seq then remember_seq(session, seq) end
+  if seq then
+    session.seq_max, session.seq_base, session.seq_window =
+      add_seq(session.seq_max, session.seq_base, session.seq_window, seq)
+  end
   if not late then move_session(session, kind, at_ms, time_us, speed) end
-  user.active_us = math.max(user.active_us, received_us)
+  user.active_us, user.appended = math.max(user.active_us, received_us), appended
   if id ~= '' then sweep_ids(ids_key(tag, user.name), user, received_us, constants) end
   user.moved_to, movie.changed, pair.changed, session.changed = session, true, true, true
-  -- Lua spells whole numbers below 1e14 in full, and a claim is worth less than 1e12 ms.
-  if excess_ms > 0 then return watch_ms .. '!' .. excess_ms, true, next_offset end
-  return watch_ms, true, next_offset
+  return outcome_of(watch_ms, beyond_ms)
+end
+
+-- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and the pair's record if it is
+-- wanted. `appended` is the log's count if it counts.
+local function apply_event(run, offset, tag, constants, appended, wants_state)
+  local place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments
+  place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments, offset =
+    struct.unpack(EVENT, run.blob, offset)
+  local next_offset = offset + segments * SEGMENT_BYTES
+  local movie, record = run.movies[movie_place + 1], run.records[place + 1]
+  place, timed, seq, speed = place + 1, timed == 1, seq > 0 and seq - 1, speed > 0 and speed
+
+  if kind == HEARTBEAT and record and id == '' and not run.users[place] then
+    local outcome, after =
+      go_on(record, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
+    if after then run.records[place], run.went_on[place] = after, true end
+    if outcome then return outcome, next_offset, wants_state and pair_record_of(after or record) end
+  end
+
+  local user = user_of(run, place)
+  if user.absent then return 'A', next_offset, '' end
+  local session = open_session(run, tag, user, movie.slug, name)
+  local outcome = apply_to(session, movie, run, tag, constants, offset, appended,
+    kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, id, segments)
+  return outcome, next_offset, wants_state and pack_pair(session.pair)
 end
 
 -- What this very call answered before, if it did: its answer was lost, and it must not count again.
@@ -124,47 +135,60 @@ local function answered_before(call_key, token)
   return said == token and outcomes or nil
 end
 
-local WANTED = 10
+-- The places, from 1, of the events whose pair's state is wanted.
+local function read_wanted(args)
+  local wanted = {}
+  for i = 10, #args do wanted[args[i] + 1] = true end
+  return wanted
+end
 
-local function reply_with_states(run, outcomes, args)
-  local reply = { outcomes }
-  for i = WANTED, #args do reply[#reply + 1] = pack_pair(run.pairs[tonumber(args[i]) + 1]) end
+-- The answer to a call that was made before: the states are those of now.
+local function repeat_answer(run, tag, outcomes, wanted)
+  load_records(run, tag, false)
+  local reply, offset = { outcomes }, run.offset
+  for i = 1, run.size do
+    local place, movie_place, segments, _
+    place, movie_place, _, _, _, _, _, _, _, _, _, _, segments, offset = struct.unpack(EVENT, run.blob, offset)
+    offset = offset + segments * SEGMENT_BYTES
+    if wanted[i] then
+      reply[#reply + 1] = pack_pair(open_pair(run, tag, user_of(run, place + 1), run.slugs[movie_place + 1]))
+    end
+  end
   return reply
 end
 
 local function apply(keys, args)
   local stream_key, log_key, call_key, tag = keys[1], keys[2], keys[3], tag_of(keys[1])
-  local token = args[2]
+  local token, wanted = args[2], read_wanted(args)
   local constants = read_constants(args)
   local run = open_run(args[1])
   local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open', 'evicted')
   if args[3] == '1' then
     local outcomes = answered_before(call_key, token)
-    if outcomes then
-      load_counters(run, tag, log[4])
-      return reply_with_states(run, outcomes, args)
-    end
+    if outcomes then return repeat_answer(run, tag, outcomes, wanted) end
   end
   if log[3] ~= args[9] then return redis.error_reply('CLOSED this partition is being recovered') end
-  local appended = tonumber(log[1] or 0)
-  if appended - tonumber(log[2] or 0) + run.size > constants.backlog_events_max then
+  local before = tonumber(log[1] or 0)
+  if before - tonumber(log[2] or 0) + run.size > constants.backlog_events_max then
     return redis.error_reply('BACKLOG the stream of this partition is full')
   end
 
-  load_counters(run, tag, log[4])
-  local outcomes, offset, counted = {}, run.offset, 0
+  load_records(run, tag, log[4])
+  local outcomes, reply, offset, appended = {}, { '' }, run.offset, before
   for i = 1, run.size do
-    local counts
-    outcomes[i], counts, offset = apply_event(run, offset, tag, constants)
-    if counts then counted = counted + 1 end
+    local outcome, state
+    outcome, offset, state = apply_event(run, offset, tag, constants, appended + 1, wanted[i])
+    outcomes[i] = outcome
+    if outcome ~= 'D' and outcome ~= 'A' then appended = appended + 1 end
+    if wanted[i] then reply[#reply + 1] = state end
   end
-  local said = table.concat(outcomes, ',')
-  if counted > 0 then
-    save_counters(run, tag, appended + counted)
-    append(run, stream_key, log_key, appended + counted, said)
-    redis.call('SET', call_key, token .. ' ' .. said, 'PX', CALL_REMEMBERED_MS)
+  reply[1] = table.concat(outcomes, ',')
+  if appended > before then
+    save_counters(run, tag)
+    append(run, stream_key, log_key, appended, reply[1])
+    redis.call('SET', call_key, token .. ' ' .. reply[1], 'PX', CALL_REMEMBERED_MS)
   end
-  return reply_with_states(run, said, args)
+  return reply
 end
 
 register('apply', apply)

@@ -4,7 +4,7 @@
 -- from there with the next event.
 --
 -- KEYS  1 stream   2 log hash
--- ARGV  1 a run that names the user, its movies and its pairs, without events (include/run.lua)   2 the name of this server
+-- ARGV  1 what names the user, its movies and its pairs (include/run.lua)   2 the name of this server
 -- REPLY {id of the entry, user record, sessions forgotten, ids forgotten}
 -- ERROR CLOSED the partition is not known to be level with Postgres; STALE the user is not here any more, or has a
 --       pair that is not named. Nothing was changed
@@ -30,30 +30,29 @@ local function has_other_pairs(tag, user, run)
 end
 
 -- What the movies lose: all that the user's pairs gave to them.
-local function take_shares(run, tag)
-  for _, pair in ipairs(run.pairs) do
-    local movie = pair.movie
+local function take_shares(run, tag, user)
+  for i, movie in ipairs(run.movies) do
+    local pair = open_pair(run, tag, user, movie.slug)
     movie.watch_ms = movie.watch_ms - pair.watch_ms
     movie.effective_ms = movie.effective_ms - pair.effective_ms
     movie.unique_cells = movie.unique_cells - pair.unique_cells
     movie.events = movie.events - pair.events
     movie.viewers = movie.viewers - 1
-    redis.call('SET', movie_key(tag, movie.slug), pack_movie(movie))
+    redis.call('SET', run.keys[1 + i], pack_movie(movie))
   end
 end
 
 local function erase(keys, args)
   local stream_key, log_key, tag = keys[1], keys[2], tag_of(keys[1])
-  local run = open_run(args[1])
+  local run = open_names(args[1])
   local log = redis.call('HMGET', log_key, 'appended', 'open')
   if log[2] ~= args[2] then return redis.error_reply('CLOSED this partition is being recovered') end
-  local records = load_users(run, tag, false)
-  local user = run.users[1]
-  if not records[1] then return redis.error_reply('STALE the user is not here') end
+  load_records(run, tag, false)
+  local user = user_of(run, 1)
+  if not run.records[1] then return redis.error_reply('STALE the user is not here') end
   if has_other_pairs(tag, user, run) then return redis.error_reply('STALE the user has another pair') end
 
-  load_pairs(run, tag)
-  take_shares(run, tag)
+  take_shares(run, tag, user)
   local sessions, ids = count_sessions(fields_of(tag, user)), redis.call('ZCARD', ids_key(tag, user.name))
   forget_user(tag, user)
   local appended = tonumber(log[1] or 0) + 1

@@ -18,6 +18,7 @@
 -- @include include/log.lua
 -- @include include/memory.lua
 -- @include include/images.lua
+-- @include include/steady.lua
 -- @include apply.lua
 -- @include state.lua
 -- @include read_pair.lua

@@ -1,23 +1,32 @@
 -- The state of some counters, all at one moment, and which moment that is: what a snapshot is made from.
 --
 -- KEYS  1 log hash
--- ARGV  1 a run that names them, without events (include/run.lua)
+-- ARGV  1 what names them (include/run.lua)
 -- REPLY {id of the last entry ever appended, user records, movie records, pair records, coverages, session records}, each
---       a list in the run's order, with false for what does not exist
+--       a list in the order in which they are named, with false for what does not exist
 
 local function state(keys, args)
-  local tag, run = tag_of(keys[1]), open_run(args[1])
-  local records = load_users(run, tag, false)
-  load_pairs(run, tag)
+  local tag, run = tag_of(keys[1]), open_names(args[1])
+  load_records(run, tag, false)
   local reply = { redis.call('HGET', keys[1], 'last') or '0-0', {}, {}, {}, {}, {} }
-  for i, user in ipairs(run.users) do reply[2][i] = records[i] and pack_totals(user) end
-  for i = 1, #run.movies do reply[3][i] = records[#run.users + i] end
-  for i, pair in ipairs(run.pairs) do
+  for i, record in ipairs(run.records) do
+    if i <= #run.names then
+      reply[2][i] = record and string.sub(record, 1, TOTALS_BYTES)
+    else
+      reply[3][i - #run.names] = record
+    end
+  end
+  for i, p in ipairs(run.session_pairs) do
+    local user, slug = user_of(run, run.pair_users[p + 1] + 1), run.slugs[run.pair_movies[p + 1] + 1]
+    local session = open_session(run, tag, user, slug, run.session_names[i])
+    reply[6][i] = session.time_us > 0 and pack_session(session)
+  end
+  for i, u in ipairs(run.pair_users) do
+    local pair = open_pair(run, tag, user_of(run, u + 1), run.slugs[run.pair_movies[i] + 1])
     local exists = pair.events > 0
     reply[4][i] = exists and pack_pair(pair)
-    reply[5][i] = exists and read_coverage(pair, coverage_key(tag, pair.user.name, pair.slug))
+    reply[5][i] = exists and read_coverage(pair, bitmap_of(pair, tag))
   end
-  for i, session in ipairs(run.sessions) do reply[6][i] = session.time_us > 0 and pack_session(session) end
   return reply
 end
 

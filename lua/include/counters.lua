@@ -1,96 +1,71 @@
--- The counters that a run touches: read once before its events, written once after them.
+-- The counters that a run touches: users and movies are read once before its events and written once after them. A user
+-- is a table only where an event needs more than its record (include/steady.lua); pairs and sessions that a user is not
+-- at are fetched where an event is of them.
 
 local AT_ONCE = 4000 -- what Lua's stack takes of one command and its reply, with room
 
--- The values of these keys, or of these fields of a hash: false where there is none.
-local function read_many(names, hash)
-  if #names <= AT_ONCE then
-    return hash and redis.call('HMGET', hash, unpack(names)) or redis.call('MGET', unpack(names))
-  end
+-- The values of these keys: false where there is none.
+local function read_many(keys)
+  if #keys <= AT_ONCE then return redis.call('MGET', unpack(keys)) end
   local found = {}
-  for first = 1, #names, AT_ONCE do
-    local last = math.min(first + AT_ONCE - 1, #names)
-    local some = hash and redis.call('HMGET', hash, unpack(names, first, last))
-      or redis.call('MGET', unpack(names, first, last))
+  for first = 1, #keys, AT_ONCE do
+    local some = redis.call('MGET', unpack(keys, first, math.min(first + AT_ONCE - 1, #keys)))
     for i = 1, #some do found[first + i - 1] = some[i] end
   end
   return found
 end
 
--- Users and movies, in one command. Gives the records of users who are not new, for those who want them.
-local function load_users(run, tag, has_evicted)
-  local keys, users = {}, #run.names
-  for i, name in ipairs(run.names) do keys[i] = user_key(tag, name) end
-  for i, slug in ipairs(run.slugs) do keys[users + i] = movie_key(tag, slug) end
+-- Reads the records of users and movies, in one command. Once a partition has evicted anybody, whoever is not here may be
+-- in Postgres: `absent` until brought in (admit.lua).
+local function load_records(run, tag, has_evicted)
+  local keys, users, movies = {}, #run.names, #run.slugs
+  for i = 1, users do keys[i] = user_key(tag, run.names[i]) end
+  for i = 1, movies do keys[users + i] = movie_key(tag, run.slugs[i]) end
   local records = #keys > 0 and read_many(keys) or {}
-  run.users, run.movies = {}, {}
-  for i, name in ipairs(run.names) do
-    local user = read_user_record(name, records[i])
-    user.absent = has_evicted and not records[i]
-    run.users[i] = user
-  end
-  for i, slug in ipairs(run.slugs) do run.movies[i] = read_movie_record(slug, records[users + i]) end
-  return records
+  for i = 1, movies do run.movies[i] = read_movie_record(run.slugs[i], records[users + i]) end
+  run.keys, run.records, run.has_evicted = keys, records, has_evicted
 end
 
--- Pairs and sessions that their users are not at just now are in the users' hashes: one HMGET for each such user. Each
--- of `wanted` is a list of fields by user; gives the records in the same way.
-local function load_others(run, tag, wanted)
-  local found = {}
-  for i, fields in pairs(wanted) do found[i] = read_many(fields, pairs_key(tag, run.names[i])) end
-  return found
+local function user_of(run, place)
+  local user = run.users[place]
+  if not user then
+    local record = run.records[place]
+    user = read_user_record(run.names[place], record)
+    user.absent = run.has_evicted and not record
+    run.users[place] = user
+  end
+  return user
 end
 
-local function want(wanted, i, field)
-  local fields = wanted[i]
-  if not fields then
-    wanted[i] = { field }
-    return 1
-  end
-  fields[#fields + 1] = field
-  return #fields
+local function add_pair(run, user, slug, record)
+  local pair = read_pair_record(slug, record)
+  pair.user, user.pairs[slug], run.pairs[#run.pairs + 1] = user, pair, pair
+  return pair
 end
 
--- Makes `run.pairs` and `run.sessions`: what the user is at, or what its hash has, or new ones. A user who has only what
--- it is at, and a new one, has no hash to be asked.
-local function load_pairs(run, tag)
-  local wanted, pair_places, session_places = {}, {}, {}
-  local at_pair, at_session = {}, {}
-  for p, u in ipairs(run.pair_users) do
-    local at = run.users[u + 1].at
-    if at and at.pair.slug == run.slugs[run.pair_movies[p] + 1] then
-      at_pair[p] = at.pair
-    elseif at or run.users[u + 1].movies > 0 then
-      pair_places[p] = want(wanted, u + 1, pair_field(run.slugs[run.pair_movies[p] + 1]))
-    end
-  end
-  for s, p in ipairs(run.session_pairs) do
-    local u = run.pair_users[p + 1] + 1
-    local at = run.users[u].at
-    if at_pair[p + 1] and at.name == run.session_names[s] then
-      at_session[s] = at
-    elseif at or run.users[u].movies > 0 then
-      session_places[s] = want(wanted, u, session_field(run.slugs[run.pair_movies[p + 1] + 1], run.session_names[s]))
-    end
-  end
-  local found = load_others(run, tag, wanted)
-  run.pairs, run.sessions = {}, {}
-  for p, u in ipairs(run.pair_users) do
-    local slug = run.slugs[run.pair_movies[p] + 1]
-    local pair = at_pair[p] or read_pair_record(slug, pair_places[p] and found[u + 1][pair_places[p]])
-    pair.user, pair.movie = run.users[u + 1], run.movies[run.pair_movies[p] + 1]
-    run.pairs[p] = pair
-  end
-  for s, p in ipairs(run.session_pairs) do
-    local record = session_places[s] and found[run.pair_users[p + 1] + 1][session_places[s]]
-    run.sessions[s] = at_session[s] or read_session_record(run.session_names[s], run.pairs[p + 1], record)
-  end
+-- A user who has only what it is at, and a new one, has no hash to be asked.
+local function has_hash(user)
+  return user.at or user.movies > 0
 end
 
--- Once a partition has evicted anybody, whoever is not here may be in Postgres: `absent` until brought in (admit.lua).
-local function load_counters(run, tag, has_evicted)
-  load_users(run, tag, has_evicted)
-  load_pairs(run, tag)
+-- A session of a user's pair: what the user is at, what the run had already, what the hash has, or a new one.
+local function open_session(run, tag, user, slug, name)
+  local pair = user.pairs[slug]
+  local session = pair and pair.sessions[name]
+  if session then return session end
+  local found = has_hash(user)
+    and redis.call('HMGET', pairs_key(tag, user.name), pair_field(slug), session_field(slug, name)) or {}
+  pair = pair or add_pair(run, user, slug, found[1])
+  session = read_session_record(name, pair, found[2])
+  pair.sessions[name], run.sessions[#run.sessions + 1] = session, session
+  return session
+end
+
+-- The same for a pair.
+local function open_pair(run, tag, user, slug)
+  local pair = user.pairs[slug]
+  if pair then return pair end
+  return add_pair(run, user, slug, has_hash(user) and redis.call('HGET', pairs_key(tag, user.name), pair_field(slug)))
 end
 
 -- What goes into a user's hash, and the latest moments of its pairs: `others[user]` is {fields, moments}.
@@ -104,7 +79,7 @@ local function others_of(others, user)
 end
 
 local function put_pair(tag, others, user, pair)
-  flush_tail(pair, coverage_key(tag, user.name, pair.slug))
+  flush_tail(pair, tag)
   local found = others_of(others, user)
   local fields, moments = found[1], found[2]
   fields[#fields + 1], fields[#fields + 2] = pair_field(pair.slug), pack_pair(pair)
@@ -123,38 +98,51 @@ local function write_others(tag, others)
   end
 end
 
--- Writes what changed: all users and movies in one MSET, and of those who turned to another movie or session what they
--- left. `appended` is the log's count with this run.
-local function save_counters(run, tag, appended)
-  local records, n, others = {}, 0, {}
-  for _, user in ipairs(run.users) do
-    if user.moved_to then
-      local before = user.at
-      if before and before ~= user.moved_to then
-        put_session(others, user, before)
-        if before.pair ~= user.moved_to.pair then put_pair(tag, others, user, before.pair) end
-      end
-      user.appended = appended
-      records[n + 1], records[n + 2] = user_key(tag, user.name), pack_user(user, user.moved_to)
-      n = n + 2
-    end
-  end
+-- What a user leaves who turned to another session or movie.
+local function put_left(tag, others, user)
+  local before, after = user.at, user.moved_to
+  if not before or before == after then return end
+  put_session(others, user, before)
+  if before.pair ~= after.pair then put_pair(tag, others, user, before.pair) end
+end
+
+-- Pairs and sessions that users were at only in between, if at all.
+local function put_passed(run, tag, others)
   for _, pair in ipairs(run.pairs) do
-    local user = pair.user
-    if pair.changed and pair ~= user.moved_to.pair and not (user.at and pair == user.at.pair) then
-      put_pair(tag, others, user, pair)
-    end
+    if pair.changed and pair ~= pair.user.moved_to.pair then put_pair(tag, others, pair.user, pair) end
   end
   for _, session in ipairs(run.sessions) do
     local user = session.pair.user
-    if session.changed and session ~= user.moved_to and session ~= user.at then put_session(others, user, session) end
+    if session.changed and session ~= user.moved_to then put_session(others, user, session) end
   end
-  for _, movie in ipairs(run.movies) do
-    if movie.changed then
-      records[n + 1], records[n + 2] = movie_key(tag, movie.slug), pack_movie(movie)
+end
+
+-- Writes what changed: all users and movies in one MSET, and of those who turned to another movie or session what they
+-- left.
+local function save_counters(run, tag)
+  local values, n, others = {}, 0, {}
+  for place = 1, #run.names do
+    local user = run.users[place]
+    local record
+    if user and user.moved_to then
+      put_left(tag, others, user)
+      record = pack_user(user, user.moved_to)
+    elseif run.went_on[place] then
+      record = run.records[place]
+    end
+    if record then
+      values[n + 1], values[n + 2] = run.keys[place], record
       n = n + 2
     end
   end
+  for i = 1, #run.movies do
+    local movie = run.movies[i]
+    if movie.changed then
+      values[n + 1], values[n + 2] = run.keys[#run.names + i], pack_movie(movie)
+      n = n + 2
+    end
+  end
+  put_passed(run, tag, others)
   write_others(tag, others)
-  redis.call('MSET', unpack(records))
+  redis.call('MSET', unpack(values))
 end

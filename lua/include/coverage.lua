@@ -61,24 +61,29 @@ local function mark_bitmap(key, first, cells)
   return mark_short(key, first, cells)
 end
 
+-- The key of a pair's bitmap. Spelled where it is needed, which it seldom is.
+local function bitmap_of(pair, tag)
+  return coverage_key(tag, pair.user.name, pair.slug)
+end
+
 -- Lets the tail join the bitmap.
-local function flush_tail(pair, key)
+local function flush_tail(pair, tag)
   if pair.tail_after > pair.tail_first then
-    mark_bitmap(key, pair.tail_first, pair.tail_after - pair.tail_first)
+    mark_bitmap(bitmap_of(pair, tag), pair.tail_first, pair.tail_after - pair.tail_first)
     pair.tail_first = pair.tail_after
   end
 end
 
 -- Marks the cells [first, after) of a pair. Gives how many were not seen before. `before` marks those before the tail.
-local function mark_cells(pair, key, first, after, before)
+local function mark_cells(pair, tag, first, after, before)
   local tail_first, tail_after = pair.tail_first, pair.tail_after
   if first > tail_after then
-    flush_tail(pair, key)
+    flush_tail(pair, tag)
     pair.tail_first, pair.tail_after = first, after
     return after - first
   end
   local fresh = 0
-  if first < tail_first then fresh = before(key, first, math.min(after, tail_first) - first) end
+  if first < tail_first then fresh = before(bitmap_of(pair, tag), first, math.min(after, tail_first) - first) end
   if after > tail_after then
     fresh = fresh + after - tail_after
     pair.tail_after = after
@@ -87,9 +92,9 @@ local function mark_cells(pair, key, first, after, before)
 end
 
 -- Marks the cells of the span [start_ms, end_ms): floor(start) to ceil(end) - 1. Gives how many were not seen before.
-local function mark_span(pair, key, start_ms, end_ms)
+local function mark_span(pair, tag, start_ms, end_ms)
   if end_ms <= start_ms then return 0 end
-  return mark_cells(pair, key, math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS), mark_bitmap)
+  return mark_cells(pair, tag, math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS), mark_bitmap)
 end
 
 -- For cells most of which were seen before: nothing is written where all were.
@@ -106,7 +111,7 @@ end
 -- Marks many spans, most of which were marked before: those of a claim, which says again all that it said last time.
 -- `ranges` has {first cell, cell after the last} for each. They are joined, so that a claim which names a stretch a
 -- thousand times writes it once.
-local function mark_ranges(pair, key, ranges)
+local function mark_ranges(pair, tag, ranges)
   if #ranges == 0 then return 0 end
   table.sort(ranges, by_first)
   local fresh, first, after = 0, ranges[1][1], ranges[1][2]
@@ -115,19 +120,19 @@ local function mark_ranges(pair, key, ranges)
     if range[1] <= after then
       after = math.max(after, range[2])
     else
-      fresh = fresh + mark_cells(pair, key, first, after, mark_again)
+      fresh = fresh + mark_cells(pair, tag, first, after, mark_again)
       first, after = range[1], range[2]
     end
   end
-  return fresh + mark_cells(pair, key, first, after, mark_again)
+  return fresh + mark_cells(pair, tag, first, after, mark_again)
 end
 
 -- Brings `verified_cells` up to date, which is where the first hole is.
-local function follow_coverage(pair, key)
+local function follow_coverage(pair, tag)
   local cells = pair.verified_cells
   if cells < pair.tail_first then
     -- From the byte on in which it ended. Past the end of the bitmap, -1: there no 0 can be found.
-    cells = math.max(cells, redis.call('BITPOS', key, 0, math.floor(cells / 8)))
+    cells = math.max(cells, redis.call('BITPOS', bitmap_of(pair, tag), 0, math.floor(cells / 8)))
   end
   if cells >= pair.tail_first then cells = math.max(cells, pair.tail_after) end
   pair.verified_cells = cells

@@ -16,7 +16,7 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
 local USER_AT = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION
 local USER_AT_PACKED = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION .. 'c0'
-local TOTALS_BYTES = 64
+local TOTALS_BYTES, PAIR_BYTES = 64, 60
 
 local CELL_MS = 1000
 
@@ -29,7 +29,7 @@ local function make_pair(slug, watch_ms, effective_ms, unique_cells, events, imp
     slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     implausible_ms = implausible_ms, verified_cells = verified_cells, furthest_ms = furthest_ms,
     latest_ms = latest_ms, latest_us = latest_us, tail_first = tail_first, tail_after = tail_after,
-    user = false, movie = false, changed = false, may_verify = false,
+    user = false, sessions = {}, changed = false,
   }
 end
 
@@ -45,7 +45,7 @@ local function make_user(name, watch_ms, effective_ms, unique_cells, events, mov
   return {
     name = name, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     movies = movies, ids_swept_us = ids_swept_us, active_us = active_us, appended = appended,
-    at = at, moved_to = false, absent = false,
+    at = at, moved_to = false, absent = false, pairs = {},
   }
 end
 
@@ -83,7 +83,9 @@ local function read_user_record(name, record)
     verified_cells, furthest_ms, latest_ms, latest_us, tail_first, tail_after)
   local at = make_session(session, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
     string.sub(record, offset))
-  return make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
+  local user = make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
+  pair.user, pair.sessions[session], user.pairs[slug] = user, at, pair
+  return user
 end
 
 local function pack_totals(user)
@@ -100,6 +102,12 @@ local function pack_session(session)
   return struct.pack(USER_SESSION, session.position_ms and session.position_ms + 1 or 0, session.time_us,
     session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
     session.seq_max and session.seq_max + 1 or 0, session.seq_base) .. session.seq_window
+end
+
+-- The record of the pair that a user is at, from the user's.
+local function pair_record_of(record)
+  local _, _, first = struct.unpack('>I2c0I2c0', record, TOTALS_BYTES + 1)
+  return string.sub(record, first, first + PAIR_BYTES - 1)
 end
 
 -- A user who is at this session now.

@@ -39,11 +39,9 @@ local function played_span(session, kind, at_ms, from_ms, speed, late, constants
 end
 
 -- By how much an increment exceeds what the clock allows since the session's last event, in ms.
-local function implausible_ms(session, kind, timed, late, time_us, credited_ms, speed, constants)
-  if (kind == HEARTBEAT and not timed) or late or session.since_us == 0 or time_us < session.since_us then
-    return 0
-  end
-  local elapsed_ms = math.floor((time_us - session.since_us) / 1000)
+local function excess_ms(since_us, time_us, credited_ms, speed, constants)
+  if since_us == 0 or time_us < since_us then return 0 end
+  local elapsed_ms = math.floor((time_us - since_us) / 1000)
   -- Split, since elapsed_ms * speed may pass 2^53.
   local seconds = math.floor(elapsed_ms / NORMAL_SPEED)
   local allowed_ms = seconds * speed + math.floor((elapsed_ms - seconds * NORMAL_SPEED) * speed / NORMAL_SPEED)
@@ -66,4 +64,19 @@ local function move_session(session, kind, at_ms, time_us, speed)
   elseif kind == PAUSE or kind == END or kind == CLAIM then
     session.playing = false
   end
+end
+
+-- One more event in the clocks of a user, a movie or a pair.
+local function add_totals(totals, watch_ms, effective, fresh_cells)
+  totals.watch_ms = totals.watch_ms + watch_ms
+  totals.effective_ms = totals.effective_ms + effective
+  totals.unique_cells = totals.unique_cells + fresh_cells
+  totals.events = totals.events + 1
+end
+
+-- What became of an event that counted. Lua spells whole numbers below 1e14 in full, and a claim is worth less than
+-- 1e12 ms.
+local function outcome_of(watch_ms, beyond_ms)
+  if beyond_ms > 0 then return watch_ms .. '!' .. beyond_ms end
+  return watch_ms
 end

@@ -132,8 +132,10 @@ class _Packed(NamedTuple):
 
 
 def _pack(partition: int, shares: list[Share]) -> _Packed:
-    run, names = packing.pack([event for share in shares for event in share.events])
-    wanted = [
-        names.place_pair(share.events[0].user, share.events[0].slug) for share in shares if share.wants_state
-    ]
+    run = packing.pack(event for share in shares for event in share.events)
+    wanted, place = [], 0
+    for share in shares:
+        if share.wants_state:
+            wanted.append(place)
+        place += len(share.events)
     return _Packed(partition, run, wanted)

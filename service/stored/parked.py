@@ -68,12 +68,14 @@ def without(one: ParkedEntry, name: str) -> ParkedEntry | None:
         return one
     if not kept:
         return None
-    run, _ = packing.pack([event for event, _ in kept])
+    run = packing.pack(event for event, _ in kept)
     said = b",".join(outcome for _, outcome in kept)
     return one._replace(run=run, outcomes=said, events=outcomes.counted(said))
 
 
 def _read(one: ParkedEntry) -> list[tuple[Event, bytes]]:
+    if one.outcomes == outcomes.ERASURE:
+        return []
     try:
         return list(zip(packing.unpack(one.run), outcomes.split(one.outcomes), strict=True))
     except Exception:  # whatever a stranger wrote into the stream

@@ -31,7 +31,7 @@ async def apply(
     repeated: bool = False,
 ) -> list[str]:
     """One call of the script, past the writer; gives the outcomes."""
-    run, _ = packing.pack(events)
+    run = packing.pack(events)
     reply = await scripts.call_one(
         redis,
         "apply",

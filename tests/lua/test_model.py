@@ -157,23 +157,33 @@ async def test_they_agree_on_one_session(
 
 @st.composite
 def viewings(draw: st.DrawFn) -> list[Event]:
-    """One viewer who moves as viewers do: a heartbeat on, a jump, a gap right at its bound."""
+    """A viewer as viewers are: a heartbeat on, a jump, a gap at its bound, a late report, a second device, another movie."""
     kinds = st.just("heartbeat") | st.sampled_from(
-        ("heartbeat", "play", "pause", "seek", "rate", "segment", "mark")
+        ("heartbeat", "play", "pause", "seek", "rate", "segment", "mark", "load")
     )
-    step = st.sampled_from((0, 1, 5_000, 10_000, 29_999, 30_000, 30_001, -10_000))
-    position_ms, viewing = 60_000, []
-    for kind in draw(st.lists(kinds, min_size=2, max_size=30)):
-        before_ms, position_ms = position_ms, max(0, position_ms + draw(step))
+    ahead = st.just(10_000) | st.sampled_from((0, 1, 5_000, 10_000, 29_999, 30_000, 30_001, 300_000))
+    back = st.sampled_from((-10_000, -10_500, -25_000, -100_000))
+    numbered = draw(st.sampled_from((None, 0, 1, 1020)))
+    behind_us = draw(st.sampled_from((0, 40_000_000)))
+    position_ms, viewing = draw(st.sampled_from((0, 60_000))), []
+    for number, kind in enumerate(draw(st.lists(kinds, min_size=2, max_size=30))):
+        before_ms, position_ms = position_ms, max(0, position_ms + draw(ahead | ahead | back))
+        session = draw(st.just("") | st.sampled_from(("", "s")))
+        late_us = draw(st.just(0) | st.sampled_from((0, 1, 1_000_000, 15_000_000)))
+        late_us += behind_us if session else 0
         viewing.append(
             Event(
                 "ann",
-                "dune",
+                draw(st.just("dune") | st.sampled_from(("dune", "c"))),
                 kind,
                 position_ms,
+                START_US - late_us,
                 START_US,
-                START_US,
-                timed=draw(st.booleans()),
+                timed=late_us > 0 or draw(st.booleans()),
+                session=session,
+                seq=None
+                if numbered is None
+                else max(0, numbered + number - draw(st.sampled_from((0, 0, 0, 1)))),
                 from_ms=before_ms if kind in ("seek", "segment") else None,
                 speed=draw(st.sampled_from((500, 1000, 1500))) if kind == "rate" else None,
             )

@@ -95,7 +95,7 @@ def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
     """The counting script's call for events of one user, as playhead's writer makes it (`service.counters.calls`)."""
     partition = partition_of(moments[0].user, PARTITIONS)
     now_us = time.time_ns() // 1000
-    run, _ = packing.pack(_event(moment, now_us) for moment in moments)
+    run = packing.pack(_event(moment, now_us) for moment in moments)
     named = [keys.stream(partition), keys.log(partition), keys.call(partition, "webdis")]
     rules = Constants()
     arguments = [
