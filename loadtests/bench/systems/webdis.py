@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from loadtests.bench.audience import Moment
 
-PARTITIONS = 8
+PARTITIONS = 4
 BACKLOG_EVENTS_MAX = 10**9
 """Nobody takes events out of its streams."""
 
