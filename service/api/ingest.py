@@ -74,11 +74,8 @@ class Tally:
             ]
             for failure in applied.failures.values():
                 self.retry_after_seconds = max(self.retry_after_seconds, failure.retry_after_seconds)
-            accepted = len(places) - applied.duplicates - len(applied.failures)
             self.duplicates += applied.duplicates
-            self.accepted += accepted
-            metrics.ACCEPTED.inc(accepted)
-            metrics.DUPLICATES.inc(applied.duplicates)
+            self.accepted += len(places) - applied.duplicates - len(applied.failures)
         for rejection in refused:
             metrics.REJECTIONS.labels(rejection.reason).inc()
         self.rejected += sorted(refused, key=attrgetter("index"))
@@ -116,7 +113,6 @@ def _draw(request: web.Request, events: int) -> None:
 
 async def _post_one(event: Event, writer: Writer) -> web.Response:
     is_duplicate, record = await writer.apply_one(event)
-    (metrics.DUPLICATES if is_duplicate else metrics.ACCEPTED).inc()
     document: dict[str, object] = {
         "accepted": 0 if is_duplicate else 1,
         "duplicates": 1 if is_duplicate else 0,

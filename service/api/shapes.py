@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.counters import coverage
@@ -21,7 +22,13 @@ def seconds(ms: int) -> int | float:
 
 def moment(time_us: int) -> str:
     """Us since 1970 as RFC 3339 in UTC."""
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")[:-6] + "Z"
+    second, us = divmod(time_us, 1_000_000)
+    return f"{_second(second)}.{us:06d}Z"
+
+
+@lru_cache(maxsize=256)  # what is answered now is mostly of this second or of the last
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:-6]
 
 
 def movie(slug: str, record: MovieRecord) -> dict[str, object]:

@@ -64,13 +64,16 @@ class Calls:
     def __init__(self, redis: Redis, constants: Constants, bounds: Bounds) -> None:
         self._redis = redis
         self._bounds = bounds
-        self._constants = (
-            constants.heartbeat_interval_ms,
-            constants.heartbeat_gap_ms,
-            constants.implausible_tolerance_ms,
-            constants.idempotency_window_us,
-            bounds.backlog_events_max,
-        )
+        self._constants = [
+            str(constant).encode()  # once, and not in every call
+            for constant in (
+                constants.heartbeat_interval_ms,
+                constants.heartbeat_gap_ms,
+                constants.implausible_tolerance_ms,
+                constants.idempotency_window_us,
+                bounds.backlog_events_max,
+            )
+        ]
         self._name = uuid4().hex
         self._made = 0
 

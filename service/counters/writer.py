@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
+from service import metrics
 from service.counters import keys
 from service.counters.calls import Bounds, Calls, Share
 from service.counters.lanes import Lane, Lanes
-from service.counters.outcomes import ABSENT, DUPLICATE
+from service.counters.outcomes import ABSENT, DUPLICATE, split
 from service.counters.partitions import partition_of
 from service.counters.records import PairRecord
 from service.counters.servers import home_of
@@ -229,13 +230,18 @@ def _cut(events: list[Event]) -> Iterator[list[Event]]:
 
 
 def _distribute(shares: list[Share], reply: list[bytes]) -> None:
-    outcomes = reply[0].split(b",")
+    outcomes = split(reply[0])
+    duplicates = outcomes.count(DUPLICATE)
+    metrics.ACCEPTED.inc(len(outcomes) - duplicates - outcomes.count(ABSENT))
+    if duplicates:
+        metrics.DUPLICATES.inc(duplicates)
     start, state_at = 0, 1
     for share in shares:
         end = start + len(share.events)
         state = None
         if share.wants_state:
-            state = PairRecord.unpack(reply[state_at])
+            if reply[state_at]:  # of who is absent there is none
+                state = PairRecord.unpack(reply[state_at])
             state_at += 1
         if not share.answer.done():
             share.answer.set_result((outcomes[start:end], state))

@@ -376,7 +376,12 @@ async def test_another_number_of_partitions_is_refused(serving: Serving) -> None
     sentence = f"is spread over {PARTITIONS}: set it to {PARTITIONS}"
     assert_refused(run("serve", variables=variables), f"PLAYHEAD_PARTITIONS is {PARTITIONS + 1}", sentence)
     shutil.rmtree(serving.data_dir / "valkey")  # now only Postgres knows
-    assert_refused(run("serve", variables=variables), f"PLAYHEAD_PARTITIONS is {PARTITIONS + 1}", "this database", sentence)
+    assert_refused(
+        run("serve", variables=variables),
+        f"PLAYHEAD_PARTITIONS is {PARTITIONS + 1}",
+        "this database",
+        sentence,
+    )
     serving.start()
 
 

@@ -324,7 +324,6 @@ def test_a_token_is_refused_once_its_key_is_withdrawn() -> None:
         "key",
         None,
     ],
-    ids=repr,
 )
 def test_a_published_key_that_cannot_be_used_is_passed_over(jwk: object) -> None:
     with pytest.raises(ValueError, match="no public key for RS256 or ES256"):
