@@ -25,6 +25,7 @@ from workers.days import PAUSE_SECONDS, Days
 from workers.eviction import PAUSE_SECONDS as EVICTION_PAUSE_SECONDS
 from workers.eviction import Eviction
 from workers.flusher import Flusher
+from workers.garbage import collect_seldom
 from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.loop import drive
 from workers.process import end_with_supervisor
@@ -159,6 +160,7 @@ async def run(configured: Settings, name: str | None = None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    collect_seldom()
     await flush_until_stopped(configured, stop, name or new_name())
 
 

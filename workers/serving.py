@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from service import logs, settings
 from service.access.door import refuse_open_door
 from service.api.app import create_runner
+from workers.garbage import collect_seldom
 from workers.process import end_with_parent, end_with_supervisor
 from workers.servers import database_url_of, redis_url_of
 
@@ -39,7 +40,9 @@ async def create() -> web.AppRunner:
     logs.configure(configured.log_level, configured.log_format)
     refuse_open_door(configured)
     allow_files(configured.connections_max + FILES_BESIDE)
-    return create_runner(configured, redis_url_of(configured), database_url_of(configured))
+    runner = create_runner(configured, redis_url_of(configured), database_url_of(configured))
+    collect_seldom()
+    return runner
 
 
 def allow_files(wanted: int) -> None:
