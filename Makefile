@@ -37,7 +37,7 @@ faults: install ## kill processes two hundred times under load; prints a seed, F
 	$(BIN)/python -m tests.faults
 
 .PHONY: bench
-bench: install ## measure playhead beside what it is compared with; a quarter of an hour
+bench: install ## measure playhead beside what it is compared with; half an hour
 	$(BIN)/python -m loadtests.bench --json loadtests/results/latest.json
 
 .PHONY: bench-quick

@@ -139,7 +139,7 @@ class Settings(BaseSettings):
             ge=0,
             le=3600,
         ),
-    ] = 30.0
+    ] = 60.0
     events_keep_days: Annotated[
         int,
         Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),

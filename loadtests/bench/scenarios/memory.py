@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadtests.bench.laboratory import Laboratory
 
 USERS = 5000
-HOUR_USERS = 500
+HOUR_USERS = 2000
 HOUR_HEARTBEATS = 360
 HOUR_BYTES_AIM = 700
 

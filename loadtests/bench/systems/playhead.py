@@ -25,8 +25,8 @@ SETTLE_SECONDS = 300.0
 POLL_SECONDS = 0.05
 """Asking costs playhead's processes something, too."""
 
-SNAPSHOT_INTERVAL_SECONDS = 2.0
-"""The audience lives some fifteen times as fast as people do: so often it is as if it were every thirty seconds."""
+SNAPSHOT_INTERVAL_SECONDS = 4.0
+"""The audience lives some fifteen times as fast as people do: so often it is as if it were every minute."""
 
 SNAPSHOTS_BEHIND = """
 SELECT count(*) FROM checkpoints WHERE (entry_ms, entry_seq) > (snapshot_ms, snapshot_seq)
