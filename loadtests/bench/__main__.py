@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loadtests.bench.figures import Result
 
-QUICK_SECONDS, QUICK_TURNS = 1.0, 3
+QUICK_SECONDS, QUICK_TURNS = 1.0, 2
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference.json"
 
