@@ -23,19 +23,11 @@ from sqlalchemy import (
     text,
 )
 
-from service.db.tables import ROOM_FOR_UPDATES, metadata
-
-
-def _column(name: str, kind: Any, comment: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, kind, nullable=null, comment=comment)
-
-
-def _name(name: str, comment: str) -> Column[Any]:
-    return _column(name, Text(collation="C"), comment)
+from service.db.tables import ROOM_FOR_UPDATES, column_of, metadata, name_of
 
 
 def _time(name: str, comment: str, *, null: bool = False) -> Column[Any]:
-    return _column(name, DateTime(timezone=True), comment, null=null)
+    return column_of(name, DateTime(timezone=True), comment, null=null)
 
 
 def _foreign(table: str, *columns: str, to: str, is_dropped_with_it: bool = False) -> ForeignKeyConstraint:
@@ -50,15 +42,15 @@ def _foreign(table: str, *columns: str, to: str, is_dropped_with_it: bool = Fals
 courses = Table(
     "courses",
     metadata,
-    _name("course", "its name"),
-    _column("title", Text, "for people"),
-    _column("time_zone", Text, "in which its days begin and end, like Europe/Berlin"),
-    _column("skip_policy", Text, "about seeking past what was watched: block, flag or allow"),
-    _column("credit_window_months", SmallInteger, "how far back watching before an assignment counts"),
-    _column("credit_cap_permille", SmallInteger, "how much of a lesson may be credited, in thousandths"),
-    _column("credit_includes_flagged", Boolean, "whether flagged watching counts"),
-    _column("renewal_months", SmallInteger, "how long after a completion it is due again", null=True),
-    _column("renewal_lead_days", SmallInteger, "how long before that the attempt is opened", null=True),
+    name_of("course", "its name"),
+    column_of("title", Text, "for people"),
+    column_of("time_zone", Text, "in which its days begin and end, like Europe/Berlin"),
+    column_of("skip_policy", Text, "about seeking past what was watched: block, flag or allow"),
+    column_of("credit_window_months", SmallInteger, "how far back watching before an assignment counts"),
+    column_of("credit_cap_permille", SmallInteger, "how much of a lesson may be credited, in thousandths"),
+    column_of("credit_includes_flagged", Boolean, "whether flagged watching counts"),
+    column_of("renewal_months", SmallInteger, "how long after a completion it is due again", null=True),
+    column_of("renewal_lead_days", SmallInteger, "how long before that the attempt is opened", null=True),
     _time("created_at", "when it was first put"),
     _time("updated_at", "when it last changed"),
     _time("archived_at", "since when it is not assigned or renewed any more", null=True),
@@ -74,14 +66,14 @@ courses = Table(
 lessons = Table(
     "lessons",
     metadata,
-    _name("lesson", "its name, of no other lesson in any course"),
-    _name("course", "which it belongs to, for ever"),
-    _column("place", SmallInteger, "in the course, from 0"),
-    _column("title", Text, "for people"),
-    _column("threshold_permille", SmallInteger, "how much of it completes it, in thousandths of its cells"),
-    _column("revision", Integer, "the video that it has now"),
-    _name("slug", "the movie of that video"),
-    _column("duration_ms", Integer, "of that video"),
+    name_of("lesson", "its name, of no other lesson in any course"),
+    name_of("course", "which it belongs to, for ever"),
+    column_of("place", SmallInteger, "in the course, from 0"),
+    column_of("title", Text, "for people"),
+    column_of("threshold_permille", SmallInteger, "how much of it completes it, in thousandths of its cells"),
+    column_of("revision", Integer, "the video that it has now"),
+    name_of("slug", "the movie of that video"),
+    column_of("duration_ms", Integer, "of that video"),
     _time("removed_at", "since when its course is without it", null=True),
     PrimaryKeyConstraint("lesson"),
     _foreign("lessons", "course", to="courses"),
@@ -93,10 +85,10 @@ lessons = Table(
 lesson_revisions = Table(
     "lesson_revisions",
     metadata,
-    _name("lesson", "whose video"),
-    _column("revision", Integer, "counts the lesson's videos, from 1"),
-    _name("slug", "the movie"),
-    _column("duration_ms", Integer, "of the movie"),
+    name_of("lesson", "whose video"),
+    column_of("revision", Integer, "counts the lesson's videos, from 1"),
+    name_of("slug", "the movie"),
+    column_of("duration_ms", Integer, "of the movie"),
     _time("made_at", "when it became the lesson's video"),
     PrimaryKeyConstraint("lesson", "revision"),
     _foreign("lesson_revisions", "lesson", to="lessons"),
@@ -106,8 +98,8 @@ lesson_revisions = Table(
 teams = Table(
     "teams",
     metadata,
-    _name("team", "its name"),
-    _column("title", Text, "for people"),
+    name_of("team", "its name"),
+    column_of("title", Text, "for people"),
     _time("created_at", "when it was first put"),
     PrimaryKeyConstraint("team"),
     comment="teams",
@@ -116,8 +108,8 @@ teams = Table(
 team_members = Table(
     "team_members",
     metadata,
-    _name("team", "which"),
-    _name("user_id", "who belongs to it"),
+    name_of("team", "which"),
+    name_of("user_id", "who belongs to it"),
     PrimaryKeyConstraint("team", "user_id"),
     _foreign("team_members", "team", to="teams", is_dropped_with_it=True),
     Index(None, "user_id", "team"),
@@ -127,8 +119,8 @@ team_members = Table(
 assignments = Table(
     "assignments",
     metadata,
-    _name("course", "what is to be watched"),
-    _name("user_id", "by whom"),
+    name_of("course", "what is to be watched"),
+    name_of("user_id", "by whom"),
     _time("first_assigned_at", "when for the first time"),
     _time("assigned_at", "when for the last time"),
     _time("unassigned_at", "since when it is not any more", null=True),
@@ -144,11 +136,11 @@ attempts = Table(
     "attempts",
     metadata,
     Column("attempt", BigInteger, Identity(), nullable=False, comment="its number, of all attempts"),
-    _name("course", "at what"),
-    _name("user_id", "whose"),
-    _column("number", Integer, "of the user's attempts at the course, from 1"),
+    name_of("course", "at what"),
+    name_of("user_id", "whose"),
+    column_of("number", Integer, "of the user's attempts at the course, from 1"),
     _time("opened_at", "since when watching counts for it"),
-    _column("opened_by", Text, "assignment, renewal (by hand) or rule"),
+    column_of("opened_by", Text, "assignment, renewal (by hand) or rule"),
     _time("due_at", "the first moment that is too late", null=True),
     _time("started_at", "of the first thing that was watched", null=True),
     _time("last_viewed_at", "of the last thing that was watched", null=True),
@@ -177,9 +169,9 @@ attempt_lessons = Table(
     "attempt_lessons",
     metadata,
     Column("attempt", BigInteger, nullable=False, autoincrement=False, comment="which attempt"),
-    _name("lesson", "which lesson"),
-    _column("revision", Integer, "which video of it"),
-    _column("seen_cells", Integer, "how many of its cells were seen"),
+    name_of("lesson", "which lesson"),
+    column_of("revision", Integer, "which video of it"),
+    column_of("seen_cells", Integer, "how many of its cells were seen"),
     _time("started_at", "when it was first watched"),
     _time("last_viewed_at", "when it was last watched"),
     _time("completed_at", "when enough of it was seen", null=True),

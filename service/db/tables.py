@@ -36,16 +36,16 @@ ROOM_FOR_UPDATES = {"fillfactor": 80}
 row stays there, and no index is touched."""
 
 
-def _column(name: str, kind: Any, comment: str, *, null: bool = False) -> Column[Any]:
+def column_of(name: str, kind: Any, comment: str, *, null: bool = False) -> Column[Any]:
     return Column(name, kind, nullable=null, comment=comment)
 
 
-def _name(name: str, comment: str, *, null: bool = False) -> Column[Any]:
-    return _column(name, Text(collation="C"), comment, null=null)
+def name_of(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+    return column_of(name, Text(collation="C"), comment, null=null)
 
 
 def _count(name: str, comment: str, *, null: bool = False) -> Column[Any]:
-    return _column(name, BigInteger, comment, null=null)
+    return column_of(name, BigInteger, comment, null=null)
 
 
 def _partition() -> Column[Any]:
@@ -56,7 +56,7 @@ def _partition() -> Column[Any]:
 
 def _digest(named: str) -> Column[Any]:
     """Stands in the primary key for names that may be longer than the 2,704 bytes an index entry can hold."""
-    return _column("name_digest", LargeBinary, f"SHA-256 of {named}, see service.db.digests")
+    return column_of("name_digest", LargeBinary, f"SHA-256 of {named}, see service.db.digests")
 
 
 def _version() -> tuple[Column[Any], ...]:
@@ -83,26 +83,26 @@ events = Table(
     _partition(),
     _count("entry_ms", "stream id of the entry: milliseconds"),
     _count("entry_seq", "stream id of the entry: sequence number"),
-    _column("ordinal", SmallInteger, "place in the entry, from 0"),
-    _name("user_id", "who watches"),
-    _name("slug", "names the movie"),
-    _name("session", "one playback; empty for the nameless session of the pair"),
-    _column("kind", Text, "heartbeat, segment, play, pause, end, seek, rate, claim, mark or load"),
-    _column("at_ms", Integer, "position"),
-    _column("from_ms", Integer, "where the span or the jump began", null=True),
-    _column("segments", ARRAY(Integer), "a claim's spans in ms, flat: from, to, from, to", null=True),
-    _column("speed", SmallInteger, "thousandths", null=True),
-    _column("duration_ms", Integer, "of the movie, as the client says", null=True),
+    column_of("ordinal", SmallInteger, "place in the entry, from 0"),
+    name_of("user_id", "who watches"),
+    name_of("slug", "names the movie"),
+    name_of("session", "one playback; empty for the nameless session of the pair"),
+    column_of("kind", Text, "heartbeat, segment, play, pause, end, seek, rate, claim, mark or load"),
+    column_of("at_ms", Integer, "position"),
+    column_of("from_ms", Integer, "where the span or the jump began", null=True),
+    column_of("segments", ARRAY(Integer), "a claim's spans in ms, flat: from, to, from, to", null=True),
+    column_of("speed", SmallInteger, "thousandths", null=True),
+    column_of("duration_ms", Integer, "of the movie, as the client says", null=True),
     _count("seq", "the client's number within the session", null=True),
-    _column("event_id", Text, "the client's id of the event", null=True),
-    _column("timed", Boolean, "whether the client gave the time of the event"),
-    _column(
+    column_of("event_id", Text, "the client's id of the event", null=True),
+    column_of("timed", Boolean, "whether the client gave the time of the event"),
+    column_of(
         "happened_at", DateTime(timezone=True), "by the client's clock, corrected; else the time of receipt"
     ),
-    _column("received_at", DateTime(timezone=True), "by playhead's clock"),
+    column_of("received_at", DateTime(timezone=True), "by playhead's clock"),
     _count("credited_ms", "watch time that the event counted"),
     _count("implausible_ms", "how much of it the clock does not allow"),
-    _column("implausible_reason", Text, "why, as a short snake_case word", null=True),
+    column_of("implausible_reason", Text, "why, as a short snake_case word", null=True),
     PrimaryKeyConstraint("partition", "entry_ms", "entry_seq", "ordinal", "received_at"),
     # Not (user_id, slug): the longest names do not fit into one index entry; a user's rows of a day are few.
     Index(None, "user_id"),
@@ -113,13 +113,13 @@ events = Table(
 users = Table(
     "users",
     metadata,
-    _name("user_id", "who watches"),
+    name_of("user_id", "who watches"),
     _partition(),
     _count("watch_ms", "content time played"),
     _count("effective_ms", "wall time that took"),
     _count("unique_cells", "sum of the pairs' coverage"),
     _count("events", "events counted"),
-    _column("movies", Integer, "movies begun"),
+    column_of("movies", Integer, "movies begun"),
     *_version(),
     PrimaryKeyConstraint("user_id"),
     postgresql_with=ROOM_FOR_UPDATES,
@@ -129,8 +129,8 @@ users = Table(
 pairs = Table(
     "pairs",
     metadata,
-    _name("user_id", "who watches"),
-    _name("slug", "names the movie"),
+    name_of("user_id", "who watches"),
+    name_of("slug", "names the movie"),
     _digest("slug"),
     _partition(),
     _count("watch_ms", "content time played"),
@@ -138,10 +138,10 @@ pairs = Table(
     _count("unique_cells", "cells seen: bits set in coverage"),
     _count("implausible_ms", "watch time that the clock does not allow"),
     _count("events", "events counted"),
-    _column("furthest_ms", Integer, "the highest position reached"),
-    _column("latest_ms", Integer, "position of the most recent event", null=True),
-    _column("latest_at", DateTime(timezone=True), "time of the most recent event", null=True),
-    _column(
+    column_of("furthest_ms", Integer, "the highest position reached"),
+    column_of("latest_ms", Integer, "position of the most recent event", null=True),
+    column_of("latest_at", DateTime(timezone=True), "time of the most recent event", null=True),
+    column_of(
         "coverage", LargeBinary, "a bit a cell; cell 0 is the most significant bit of byte 0, as in Redis"
     ),
     *_version(),
@@ -153,20 +153,20 @@ pairs = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _name("user_id", "who watches"),
-    _name("slug", "names the movie"),
-    _name("session", "one playback; empty for the nameless session of the pair"),
+    name_of("user_id", "who watches"),
+    name_of("slug", "names the movie"),
+    name_of("session", "one playback; empty for the nameless session of the pair"),
     _digest("slug and session"),
     _partition(),
-    _column("position_ms", Integer, "last position", null=True),
+    column_of("position_ms", Integer, "last position", null=True),
     _count("time_us", "time of the last event"),
     _count("since_us", "since when the session plays on", null=True),
-    _column("playing", Boolean, "whether it plays on"),
-    _column("speed", SmallInteger, "thousandths"),
+    column_of("playing", Boolean, "whether it plays on"),
+    column_of("speed", SmallInteger, "thousandths"),
     _count("credited_ms", "watch time credited so far: what a claim is measured against"),
     _count("seq_max", "highest seq seen", null=True),
     _count("seq_base", "seq of the window's first bit"),
-    _column("seq_window", LargeBinary, "a bit a seq: which of the last ones were seen"),
+    column_of("seq_window", LargeBinary, "a bit a seq: which of the last ones were seen"),
     *_version(),
     PrimaryKeyConstraint("user_id", "name_digest"),
     postgresql_with=ROOM_FOR_UPDATES,
@@ -176,7 +176,7 @@ sessions = Table(
 movie_shares = Table(
     "movie_shares",
     metadata,
-    _name("slug", "names the movie"),
+    name_of("slug", "names the movie"),
     _partition(),
     _count("watch_ms", "content time played"),
     _count("effective_ms", "wall time that took"),
@@ -200,7 +200,7 @@ checkpoints = Table(
     _count("snapshot_ms", "every snapshot is true at least up to here: milliseconds of the stream id"),
     _count("snapshot_seq", "every snapshot is true at least up to here: sequence number of the stream id"),
     _updated_at(),
-    _column("holder", Text, "the flusher that has the partition, by name", null=True),
+    column_of("holder", Text, "the flusher that has the partition, by name", null=True),
     Column(
         "epoch",
         BigInteger,
@@ -216,8 +216,8 @@ checkpoints = Table(
 flushers = Table(
     "flushers",
     metadata,
-    _column("name", Text, "of its own choice, new at every start"),
-    _column(
+    column_of("name", Text, "of its own choice, new at every start"),
+    column_of(
         "alive_until",
         DateTime(timezone=True),
         "until when it counts as alive, by the clock of Postgres",
@@ -233,12 +233,12 @@ parked_entries = Table(
     _partition(),
     _count("entry_ms", "stream id of the entry: milliseconds"),
     _count("entry_seq", "stream id of the entry: sequence number"),
-    _column("run", LargeBinary, "its packed events"),
-    _column("outcomes", LargeBinary, "what each event counted"),
+    column_of("run", LargeBinary, "its packed events"),
+    column_of("outcomes", LargeBinary, "what each event counted"),
     _count("appended", "how many events its partition had, up to and with it"),
-    _column("events", Integer, "how many of its events counted"),
-    _column("reason", Text, "why, as a short snake_case word"),
-    _column("detail", Text, "why, in the words of what refused it"),
+    column_of("events", Integer, "how many of its events counted"),
+    column_of("reason", Text, "why, as a short snake_case word"),
+    column_of("detail", Text, "why, in the words of what refused it"),
     Column(
         "parked_at",
         DateTime(timezone=True),
@@ -257,8 +257,8 @@ erasures = Table(
     _count("entry_ms", "stream id of the erasure's entry: milliseconds"),
     _count("entry_seq", "stream id of the erasure's entry: sequence number"),
     _count("events", "raw events deleted"),
-    _column("pairs", Integer, "snapshots of pairs deleted"),
-    _column("sessions", Integer, "snapshots of sessions deleted"),
+    column_of("pairs", Integer, "snapshots of pairs deleted"),
+    column_of("sessions", Integer, "snapshots of sessions deleted"),
     Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now(), comment="when"),
     PrimaryKeyConstraint("partition", "entry_ms", "entry_seq"),
     comment="that somebody was erased, and how much that was; not who",
@@ -267,8 +267,8 @@ erasures = Table(
 fixed_settings = Table(
     "fixed_settings",
     metadata,
-    _column("name", Text, "of the setting"),
-    _column("value", Text, "with which the data was made"),
+    column_of("name", Text, "of the setting"),
+    column_of("value", Text, "with which the data was made"),
     PrimaryKeyConstraint("name"),
     comment="what cannot change once data is there",
 )
