@@ -135,10 +135,12 @@ local function answered_before(call_key, token)
   return said == token and outcomes or nil
 end
 
+local WANTED = 10
+
 -- The places, from 1, of the events whose pair's state is wanted.
 local function read_wanted(args)
   local wanted = {}
-  for i = 10, #args do wanted[args[i] + 1] = true end
+  for i = WANTED, #args do wanted[args[i] + 1] = true end
   return wanted
 end
 
@@ -179,7 +181,7 @@ local function apply(keys, args)
     local outcome, state
     outcome, offset, state = apply_event(run, offset, tag, constants, appended + 1, wanted[i])
     outcomes[i] = outcome
-    if outcome ~= 'D' and outcome ~= 'A' then appended = appended + 1 end
+    if has_counted(outcome) then appended = appended + 1 end
     if wanted[i] then reply[#reply + 1] = state end
   end
   reply[1] = table.concat(outcomes, ',')

@@ -6,11 +6,16 @@ local function append(run, stream_key, log_key, appended, outcomes)
   return id
 end
 
--- How many events of an entry counted: all but duplicates and those of absent users. An erasure counts as one.
+-- Whether what became of an event is that it counted: not of a duplicate, nor of an absent user's.
+local function has_counted(outcome)
+  return outcome ~= 'D' and outcome ~= 'A'
+end
+
+-- How many events of an entry counted. An erasure counts as one.
 local function count_counted(outcomes)
   local count = 0
   for outcome in string.gmatch(outcomes, '[^,]+') do
-    if outcome ~= 'D' and outcome ~= 'A' then count = count + 1 end
+    if has_counted(outcome) then count = count + 1 end
   end
   return count
 end

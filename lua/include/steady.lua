@@ -1,6 +1,6 @@
 -- The common event, from record to record: a heartbeat of a user who goes on in the same movie and session, where the
 -- last one left off. Nine of ten events are of this kind. It makes no table and no command, and costs half of what the
--- way for all events costs (lua/apply.lua), which counts the same: tests/lua/test_model.py drives both with viewers who mostly go on.
+-- way for all events costs (lua/apply.lua), which counts the same: tests/lua/test_model.py drives both.
 
 -- Gives the outcome and the user's new record; nil where the event is none of this kind, false instead of a record where it
 -- is a duplicate. `appended` is the log's count with this event.
