@@ -74,7 +74,7 @@ NO_COPIES = Copies()
 
 
 @cache
-def library() -> tuple[str, str]:
+def whole_library() -> tuple[str, str]:
     """The version of the library, and its source with every include in its place."""
     folder = files("lua")
 
@@ -87,12 +87,12 @@ def library() -> tuple[str, str]:
 
 
 def function_name(name: str) -> str:
-    return f"playhead_{name}_{library()[0]}"
+    return f"playhead_{name}_{whole_library()[0]}"
 
 
 async def load(redis: Redis) -> None:
     """Make sure that the server has this version of the library."""
-    await redis.function_load(library()[1], replace=True)
+    await redis.function_load(whole_library()[1], replace=True)
 
 
 async def call(

@@ -39,7 +39,7 @@ def test_the_call_spelled_for_webdis_counts(redis_url: str) -> None:
     moments = list(islice(audience(5), 50))
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
-        redis.function_load(scripts.library()[1], replace=True)
+        redis.function_load(scripts.whole_library()[1], replace=True)
         for partition in range(8):
             redis.hset(keys.log(partition), "open", "1")
         for number, moment in enumerate(moments):

@@ -22,7 +22,7 @@ EVENT = Event("ann", "dune", "heartbeat", 10_000, 1_790_000_000_000_000, 1_790_0
 
 
 def test_every_lua_file_is_part_of_the_library() -> None:
-    _, source = scripts.library()
+    _, source = scripts.whole_library()
     folder = files("lua")
     written = [*folder.iterdir(), *folder.joinpath("include").iterdir()]
     names = [path.name for path in written if path.name.endswith(".lua") and path.name != "playhead.lua"]
@@ -35,7 +35,7 @@ def test_every_lua_file_is_part_of_the_library() -> None:
 
 def test_keys_and_arguments_are_bound_to_names_once() -> None:
     """`KEYS[n]` and `ARGV[n]` never appear: functions get them as parameters, and bind them on top."""
-    _, source = scripts.library()
+    _, source = scripts.whole_library()
     assert not re.search(r"\b(KEYS|ARGV)\[", source)
 
 
@@ -51,10 +51,10 @@ async def test_what_the_server_lost_is_loaded_again(redis: Redis) -> None:
 async def test_versions_run_beside_each_other(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """During an upgrade: the names of functions differ, so none meets another version's code."""
     await open_partitions(redis, 0)
-    version, source = scripts.library()
+    version, source = scripts.whole_library()
     assert await apply(redis, 0, [EVENT], Constants()) == ["10000"]
     with monkeypatch.context() as patched:
-        patched.setattr(scripts, "library", lambda: ("newer", source.replace(version, "newer")))
+        patched.setattr(scripts, "whole_library", lambda: ("newer", source.replace(version, "newer")))
         assert await apply(redis, 0, [EVENT._replace(at_ms=20_000)], Constants(), token="2") == ["10000"]
     assert await apply(redis, 0, [EVENT._replace(at_ms=30_000)], Constants(), token="3") == ["10000"]
     libraries = {entry[1].decode() for entry in await redis.function_list()}

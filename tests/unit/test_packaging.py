@@ -260,7 +260,7 @@ def _expect_to_work(folder: Path) -> None:
         from service.counters import scripts
         from service.db import migrate, queries
         from service.settings import Settings
-        assert scripts.library()[1] and migrate.head()
+        assert scripts.whole_library()[1] and migrate.head()
         create_app(Settings(), "redis://127.0.0.1:1/0", "postgresql://127.0.0.1:1/none")
         print(*{module.__file__.rsplit("/", 2)[0] for module in (lua, service, workers)})"""
     command = [sys.executable, "-c", code]

@@ -49,7 +49,7 @@ class Webdis:
         self._data = DataFolder(self._folder / "webdis")
         self._valkey = EmbeddedValkey(self._data).start()
         self._redis = Redis.from_url(self._valkey.url)
-        self._redis.function_load(scripts.library()[1], replace=True)
+        self._redis.function_load(scripts.whole_library()[1], replace=True)
         for partition in range(PARTITIONS):
             self._redis.hset(keys.log(partition), "open", ONLY_HOME)
         told = CONFIG | {"http_host": "127.0.0.1", "http_port": self.port}
