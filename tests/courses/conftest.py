@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 TABLES = (
+    "seeks",
+    "watch_sessions",
     "attempt_lessons",
     "attempts",
     "assignments",

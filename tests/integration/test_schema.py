@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
+import service.courses.session_tables
 import service.courses.tables  # noqa: F401 - a part of the schema
 from service.db import migrate
 from service.db.days import ensure_days

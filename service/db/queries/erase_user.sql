@@ -1,5 +1,6 @@
 -- $1: user, $2: partition, $3 and $4: entry of the erasure. Deletes all that came before it, and says how much that was.
--- Courses know no entries: what the user was assigned goes, whenever that was, and takes the attempts along.
+-- Courses know no entries: what the user was assigned goes, whenever that was, and takes the attempts along;
+-- so do watching sessions their seeks.
 WITH gone_events AS (
     DELETE FROM events
     WHERE user_id = $1 AND partition = $2::smallint AND (entry_ms, entry_seq) < ($3, $4)
@@ -16,6 +17,9 @@ gone_users AS (
 ),
 gone_assignments AS (
     DELETE FROM assignments WHERE user_id = $1
+),
+gone_watch_sessions AS (
+    DELETE FROM watch_sessions WHERE user_id = $1
 ),
 gone_memberships AS (
     DELETE FROM team_members WHERE user_id = $1
