@@ -26,11 +26,11 @@ from sqlalchemy import (
 from service.db.tables import ROOM_FOR_UPDATES, column_of, metadata, name_of
 
 
-def _time(name: str, comment: str, *, null: bool = False) -> Column[Any]:
+def time_of(name: str, comment: str, *, null: bool = False) -> Column[Any]:
     return column_of(name, DateTime(timezone=True), comment, null=null)
 
 
-def _foreign(table: str, *columns: str, to: str, is_dropped_with_it: bool = False) -> ForeignKeyConstraint:
+def foreign(table: str, *columns: str, to: str, is_dropped_with_it: bool = False) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         columns,
         [f"{to}.{column}" for column in columns],
@@ -51,9 +51,9 @@ courses = Table(
     column_of("credit_includes_flagged", Boolean, "whether flagged watching counts"),
     column_of("renewal_months", SmallInteger, "how long after a completion it is due again", null=True),
     column_of("renewal_lead_days", SmallInteger, "how long before that the attempt is opened", null=True),
-    _time("created_at", "when it was first put"),
-    _time("updated_at", "when it last changed"),
-    _time("archived_at", "since when it is not assigned or renewed any more", null=True),
+    time_of("created_at", "when it was first put"),
+    time_of("updated_at", "when it last changed"),
+    time_of("archived_at", "since when it is not assigned or renewed any more", null=True),
     PrimaryKeyConstraint("course"),
     Index(
         "ix_courses_renewed",
@@ -74,9 +74,9 @@ lessons = Table(
     column_of("revision", Integer, "the video that it has now"),
     name_of("slug", "the movie of that video"),
     column_of("duration_ms", Integer, "of that video"),
-    _time("removed_at", "since when its course is without it", null=True),
+    time_of("removed_at", "since when its course is without it", null=True),
     PrimaryKeyConstraint("lesson"),
-    _foreign("lessons", "course", to="courses"),
+    foreign("lessons", "course", to="courses"),
     Index(None, "course", "place"),
     Index(None, "slug"),
     comment="lessons, as they are now",
@@ -89,9 +89,10 @@ lesson_revisions = Table(
     column_of("revision", Integer, "counts the lesson's videos, from 1"),
     name_of("slug", "the movie"),
     column_of("duration_ms", Integer, "of the movie"),
-    _time("made_at", "when it became the lesson's video"),
+    time_of("made_at", "when it became the lesson's video"),
     PrimaryKeyConstraint("lesson", "revision"),
-    _foreign("lesson_revisions", "lesson", to="lessons"),
+    foreign("lesson_revisions", "lesson", to="lessons"),
+    Index(None, "slug"),
     comment="every video that a lesson has had",
 )
 
@@ -100,7 +101,7 @@ teams = Table(
     metadata,
     name_of("team", "its name"),
     column_of("title", Text, "for people"),
-    _time("created_at", "when it was first put"),
+    time_of("created_at", "when it was first put"),
     PrimaryKeyConstraint("team"),
     comment="teams",
 )
@@ -111,7 +112,7 @@ team_members = Table(
     name_of("team", "which"),
     name_of("user_id", "who belongs to it"),
     PrimaryKeyConstraint("team", "user_id"),
-    _foreign("team_members", "team", to="teams", is_dropped_with_it=True),
+    foreign("team_members", "team", to="teams", is_dropped_with_it=True),
     Index(None, "user_id", "team"),
     comment="who belongs to which team now",
 )
@@ -121,12 +122,12 @@ assignments = Table(
     metadata,
     name_of("course", "what is to be watched"),
     name_of("user_id", "by whom"),
-    _time("first_assigned_at", "when for the first time"),
-    _time("assigned_at", "when for the last time"),
-    _time("unassigned_at", "since when it is not any more", null=True),
-    _time("last_completed_at", "of all attempts", null=True),
+    time_of("first_assigned_at", "when for the first time"),
+    time_of("assigned_at", "when for the last time"),
+    time_of("unassigned_at", "since when it is not any more", null=True),
+    time_of("last_completed_at", "of all attempts", null=True),
     PrimaryKeyConstraint("course", "user_id"),
-    _foreign("assignments", "course", to="courses"),
+    foreign("assignments", "course", to="courses"),
     Index(None, "user_id", "course"),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="who was given which course; what was taken away again stays",
@@ -139,13 +140,27 @@ attempts = Table(
     name_of("course", "at what"),
     name_of("user_id", "whose"),
     column_of("number", Integer, "of the user's attempts at the course, from 1"),
-    _time("opened_at", "since when watching counts for it"),
+    time_of("opened_at", "since when watching counts for it"),
     column_of("opened_by", Text, "assignment, renewal (by hand) or rule"),
-    _time("due_at", "the first moment that is too late", null=True),
-    _time("started_at", "of the first thing that was watched", null=True),
-    _time("last_viewed_at", "of the last thing that was watched", null=True),
-    _time("completed_at", "when the last lesson was", null=True),
-    _time("closed_at", "since when it stays as it is; open again where it goes on", null=True),
+    time_of("due_at", "the first moment that is too late", null=True),
+    time_of("started_at", "of the first thing that was watched", null=True),
+    time_of("last_viewed_at", "of the last thing that was watched", null=True),
+    time_of("completed_at", "when the last lesson was", null=True),
+    time_of("closed_at", "since when it stays as it is; open again where it goes on", null=True),
+    Column(
+        "turn",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="rises whenever its ranges of scopes have to follow a change",
+    ),
+    Column(
+        "is_levelled",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="whether they have followed the last one",
+    ),
     PrimaryKeyConstraint("attempt"),
     ForeignKeyConstraint(
         ("course", "user_id"),
@@ -161,6 +176,7 @@ attempts = Table(
         "completed_at",
         postgresql_where=text("closed_at IS NULL AND completed_at IS NOT NULL"),
     ),
+    Index("ix_attempts_unlevelled", "course", "user_id", postgresql_where=text("NOT is_levelled")),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="goes at a course: one is open, and counts, for as long as the course is assigned",
 )
@@ -172,12 +188,12 @@ attempt_lessons = Table(
     name_of("lesson", "which lesson"),
     column_of("revision", Integer, "which video of it"),
     column_of("seen_cells", Integer, "how many of its cells were seen"),
-    _time("started_at", "when it was first watched"),
-    _time("last_viewed_at", "when it was last watched"),
-    _time("completed_at", "when enough of it was seen", null=True),
+    time_of("started_at", "when it was first watched"),
+    time_of("last_viewed_at", "when it was last watched"),
+    time_of("completed_at", "when enough of it was seen", null=True),
     PrimaryKeyConstraint("attempt", "lesson", "revision"),
-    _foreign("attempt_lessons", "attempt", to="attempts", is_dropped_with_it=True),
-    _foreign("attempt_lessons", "lesson", "revision", to="lesson_revisions"),
+    foreign("attempt_lessons", "attempt", to="attempts", is_dropped_with_it=True),
+    foreign("attempt_lessons", "lesson", "revision", to="lesson_revisions"),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="what an attempt has of each lesson, by the video that was watched",
 )

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 
 TABLES = (
+    "attempt_scopes",
+    "viewings",
+    "viewing_speeds",
+    "viewing_flags",
+    "playing_hours",
+    "followed",
     "seeks",
     "watch_sessions",
     "attempt_lessons",

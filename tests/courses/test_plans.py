@@ -35,6 +35,20 @@ INSERT INTO attempts (course, user_id, number, opened_at, opened_by, completed_a
     SELECT course, user_id, k, now(), 'assignment', now() - k * interval '1 day', CASE WHEN k = 1 THEN now() END
     FROM assignments, generate_series(1, 2) k;
 INSERT INTO attempt_lessons SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 5, now(), now() FROM attempts;
+INSERT INTO attempt_scopes
+    SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 1, user_id, 'slug ' || split_part(course, ' ', 2),
+        sha256(convert_to('slug ' || split_part(course, ' ', 2), 'UTF8')), 0, CASE WHEN number = 1 THEN 0 END
+    FROM attempts;
+INSERT INTO viewings
+    SELECT user_id, slug_digest, number, sha256(convert_to(slug || ' ' || session, 'UTF8')), slug,
+        'session ' || session,
+        now(), now(), 1, 1, 1, 0, '', '', 1000
+    FROM attempt_scopes, generate_series(0, 1) number, generate_series(1, 2) session WHERE scope_last IS NULL;
+INSERT INTO viewing_speeds SELECT user_id, slug_digest, scope, name_digest, 1000, 1, 1, '' FROM viewings;
+INSERT INTO viewing_flags SELECT user_id, slug_digest, scope, name_digest, 'faster_than_clock', 1, '' FROM viewings;
+INSERT INTO playing_hours
+    SELECT user_id, hour, name_digest, '' FROM viewings, generate_series(480000, 480001) hour WHERE scope = 0;
+ANALYZE attempt_scopes, viewings, viewing_speeds, viewing_flags, playing_hours;
 ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, attempts, attempt_lessons
 """
 

@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 import service.courses.session_tables
-import service.courses.tables  # noqa: F401 - a part of the schema
+import service.courses.tables
+import service.courses.watching_tables  # noqa: F401 - a part of the schema
 from service.db import migrate
 from service.db.days import ensure_days
 from service.db.engine import engine

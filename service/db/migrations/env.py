@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from alembic import context
 
 import service.courses.session_tables
-import service.courses.tables  # noqa: F401 - the tables of courses belong to the schema that is compared
+import service.courses.tables
+import service.courses.watching_tables  # noqa: F401 - the tables of courses belong to the schema that is compared
 from service.db.engine import engine
 from service.db.migrate import COMPARED
 
