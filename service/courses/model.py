@@ -175,14 +175,19 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class LessonRecord:
-    """What an attempt has of one revision of a lesson."""
+    """What an attempt has of one revision of a lesson. Cells are those that count: seen or credited.
+
+    Who was credited, and has watched nothing yet, has no last view.
+    """
 
     attempt: int
     lesson: str
     revision: int
     seen_cells: int
+    watch_ms: int
+    effective_ms: int
     started_us: int
-    last_viewed_us: int
+    last_viewed_us: int | None
     completed_us: int | None
 
 

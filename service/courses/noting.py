@@ -1,5 +1,6 @@
 """Keeping what was counted for attempts, many at once: what each has of its lessons, and whether that completes it.
 
+What counts of a lesson are the cells that were seen and those that the attempt is credited, which are looked up here.
 A lesson that was completed once stays so for its attempt, whatever becomes of its video or threshold; and so does the
 attempt, whatever lessons its course gets. Nothing goes back, so notes may come late, twice and in any order.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from service.counters.coverage import seen_of
+from service.courses.cells import all_of
 from service.courses.completion import LessonState, needed_cells, status_of
-from service.courses.model import Status
+from service.courses.model import Status, cells_of
 from service.courses.opening import lock
 from service.courses.queries import query
 from service.courses.rows import attempt_of, record_of
@@ -23,14 +26,40 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """What was counted of one revision of a lesson, for one attempt: all of it, not what is new."""
+    """What was counted of one revision of a lesson, for one attempt: all of it, not what is new.
+
+    Bit n of `seen` is cell n. What was only credited so far was started then, and has no last view.
+    """
+
+    attempt: int
+    lesson: str
+    revision: int
+    seen: int
+    watch_ms: int
+    effective_ms: int
+    started_us: int
+    last_viewed_us: int | None
+
+
+class Credited(NamedTuple):
+    """What an attempt is credited of one revision; `created_us` is when the last of it was."""
+
+    seen: int
+    created_us: int
+
+
+class Counted(NamedTuple):
+    """What is kept of one revision of a lesson, in the order of its columns."""
 
     attempt: int
     lesson: str
     revision: int
     seen_cells: int
+    watch_ms: int
+    effective_ms: int
     started_us: int
-    last_viewed_us: int
+    last_viewed_us: int | None
+    completed_us: int | None
 
 
 class Unkept(StrEnum):
@@ -41,8 +70,18 @@ class Unkept(StrEnum):
     UNKNOWN_LESSON = "unknown_lesson"
 
 
-Needed: TypeAlias = dict[tuple[str, str, int], int]
-"""By course, lesson and revision: how many cells complete it."""
+class Needs(NamedTuple):
+    """How many cells a lesson has, and how many of them complete it."""
+
+    cells: int
+    needed_cells: int
+
+
+Key: TypeAlias = tuple[int, str, int]
+"""Attempt, lesson and revision."""
+
+Needed: TypeAlias = dict[tuple[str, str, int], Needs]
+"""By course, lesson and revision."""
 
 
 async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unkept | None]:
@@ -52,7 +91,14 @@ async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unk
     outcomes = [_refusal(one, attempts, needed) for one in progress]
     kept = _folded(one for one, refused in zip(progress, outcomes, strict=True) if refused is None)
     if kept:
-        await _keep(connection, kept, attempts, needed)
+        credited = await credited_of(connection, {one.attempt for one in kept})
+        counted = [
+            counted_of(
+                one, credited.get(one[:3]), needed[attempts[one.attempt].course, one.lesson, one.revision]
+            )
+            for one in kept
+        ]
+        await connection.execute(query("upsert_attempt_lessons"), *map(list, zip(*counted, strict=True)))
         await _judge(connection, [attempts[number] for number in sorted({one.attempt for one in kept})])
     return outcomes
 
@@ -60,6 +106,17 @@ async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unk
 async def records_of(connection: Connection, attempts: Collection[int]) -> list[LessonRecord]:
     """What these attempts have of their lessons, by attempt, lesson and revision."""
     return [record_of(row) for row in await connection.fetch(query("select_attempt_lessons"), list(attempts))]
+
+
+async def credited_of(connection: Connection, attempts: Collection[int]) -> dict[Key, Credited]:
+    """What these attempts are credited, by attempt, lesson and revision."""
+    credited: dict[Key, Credited] = {}
+    for row in await connection.fetch(query("select_standing_credits"), list(attempts)):
+        key = (row["attempt"], row["lesson"], row["revision"])
+        known = credited.get(key, Credited(0, 0))
+        seen, created_us = known.seen | seen_of(row["seen"]), max(known.created_us, row["created_at"])
+        credited[key] = Credited(seen, created_us)
+    return credited
 
 
 async def _locked(connection: Connection, numbers: Collection[int]) -> dict[int, Attempt]:
@@ -87,8 +144,8 @@ async def _needed(
         [revision for _, _, revision in keys],
     )
     return {
-        (row["course"], row["lesson"], row["revision"]): needed_cells(
-            row["duration_ms"], row["threshold_permille"]
+        (row["course"], row["lesson"], row["revision"]): Needs(
+            cells_of(row["duration_ms"]), needed_cells(row["duration_ms"], row["threshold_permille"])
         )
         for row in rows
     }
@@ -105,28 +162,41 @@ def _refusal(one: Progress, attempts: Mapping[int, Attempt], needed: Needed) -> 
 
 def _folded(kept: Iterable[Progress]) -> list[Progress]:
     """One for each revision of each attempt."""
-    folded: dict[tuple[int, str, int], Progress] = {}
+    folded: dict[Key, Progress] = {}
     for one in kept:
         known = folded.setdefault(one[:3], one)
         folded[one[:3]] = one._replace(
-            seen_cells=max(known.seen_cells, one.seen_cells),
+            seen=known.seen | one.seen,
+            watch_ms=max(known.watch_ms, one.watch_ms),
+            effective_ms=max(known.effective_ms, one.effective_ms),
             started_us=min(known.started_us, one.started_us),
-            last_viewed_us=max(known.last_viewed_us, one.last_viewed_us),
+            last_viewed_us=_latest(known.last_viewed_us, one.last_viewed_us),
         )
     return list(folded.values())
 
 
-async def _keep(
-    connection: Connection, kept: Sequence[Progress], attempts: Mapping[int, Attempt], needed: Needed
-) -> None:
-    completed_us = [
-        one.last_viewed_us
-        if one.seen_cells >= needed[attempts[one.attempt].course, one.lesson, one.revision]
-        else None
-        for one in kept
-    ]
-    await connection.execute(
-        query("upsert_attempt_lessons"), *map(list, zip(*kept, strict=True)), completed_us
+def _latest(*times_us: int | None) -> int | None:
+    return max((time_us for time_us in times_us if time_us is not None), default=None)
+
+
+def counted_of(one: Progress, credited: Credited | None, needs: Needs) -> Counted:
+    """What was seen completes a lesson with its last view; where it takes a credit, not before that was given."""
+    whole = all_of(needs.cells)
+    counts, started_us, done_us = one.seen & whole, one.started_us, one.last_viewed_us
+    is_complete = counts.bit_count() >= needs.needed_cells
+    if credited is not None:
+        counts |= credited.seen & whole
+        started_us = min(started_us, credited.created_us)
+        done_us = done_us if is_complete else _latest(done_us, credited.created_us)
+        is_complete = counts.bit_count() >= needs.needed_cells
+    return Counted(
+        *one[:3],
+        counts.bit_count(),
+        one.watch_ms,
+        one.effective_ms,
+        started_us,
+        one.last_viewed_us,
+        done_us if is_complete else None,
     )
 
 
@@ -145,7 +215,7 @@ async def _judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
         query("update_attempts"),
         list(records),
         [min(record.started_us for record in has) for has in records.values()],
-        [max(record.last_viewed_us for record in has) for has in records.values()],
+        [_latest(*(record.last_viewed_us for record in has)) for has in records.values()],
         completed_us,
     )
     newly = [

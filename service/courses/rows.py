@@ -115,6 +115,8 @@ def record_of(row: Row) -> LessonRecord:
         row["lesson"],
         row["revision"],
         row["seen_cells"],
+        row["watch_ms"],
+        row["effective_ms"],
         row["started_at"],
         row["last_viewed_at"],
         row["completed_at"],

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from service.courses.assigning import UNSAID, Effect, Wish
+from service.courses.cells import all_of
 from service.courses.model import LessonDraft, Renewal, Terms
 from service.courses.noting import Progress
 
@@ -51,8 +52,9 @@ async def assign(
 def seen(
     lesson: str, cells: int, at_us: int = NOW, *, revision: int = 1, since_us: int | None = None
 ) -> Progress:
-    """Of whichever attempt it is noted for."""
-    return Progress(0, lesson, revision, cells, at_us if since_us is None else since_us, at_us)
+    """So many cells from the first one on, at double speed; of whichever attempt it is noted for."""
+    started_us = at_us if since_us is None else since_us
+    return Progress(0, lesson, revision, all_of(cells), cells * 1000, cells * 500, started_us, at_us)
 
 
 async def note(courses: Courses, attempt: int, *progress: Progress) -> Attempt:

@@ -13,6 +13,7 @@ from service import limits
 from service.api.courses.calls import COURSE_CALLS
 from service.api.courses.catalogue_calls import COURSE_EXAMPLE, LESSON_EXAMPLE
 from service.api.routes import ALL_CALLS
+from service.courses.cells import all_of
 from service.courses.noting import Progress
 from service.courses.store import Courses
 from service.settings import Settings
@@ -248,13 +249,23 @@ async def test_what_an_attempt_has_of_its_lessons_is_shown(
     await put(api, name)
     made = (await call(api, "post_assignments", {"course": name, "user": "ann"})).json["assignment"]
     courses = await Courses.connect(module_database_url)
-    seen = Progress(made["attempt"], f"{name} 1", 1, 600, 1_790_000_000_000_000, 1_790_000_600_000_000)
+    seen = Progress(
+        made["attempt"],
+        f"{name} 1",
+        1,
+        all_of(600),
+        1_200_000,
+        600_500,
+        1_790_000_000_000_000,
+        1_790_000_600_000_000,
+    )
     await courses.attempts.note([seen])
     await courses.close()
     shown = (await call(api, "get_attempt", attempt=str(made["attempt"]))).json
     assert (shown["status"], shown["started_at"]) == ("InProgress", "2026-09-21T14:13:20.000000Z")
     [lesson] = shown["lessons"]
     assert (lesson["unique_seconds"], lesson["completed_at"]) == (600, "2026-09-21T14:23:20.000000Z")
+    assert (lesson["watch_seconds"], lesson["effective_seconds"]) == (1200, 600.5)
 
 
 @pytest.mark.parametrize("attempt", ["0", "999999999", "9" * 18, "9" * 400, "x", "-1", "1.5", "%D9%A3"])

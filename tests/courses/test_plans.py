@@ -34,7 +34,10 @@ INSERT INTO assignments SELECT 'course ' || n, 'user ' || n % 400 * 5 + m, now()
 INSERT INTO attempts (course, user_id, number, opened_at, opened_by, completed_at, closed_at)
     SELECT course, user_id, k, now(), 'assignment', now() - k * interval '1 day', CASE WHEN k = 1 THEN now() END
     FROM assignments, generate_series(1, 2) k;
-INSERT INTO attempt_lessons SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 5, now(), now() FROM attempts;
+INSERT INTO attempt_lessons (
+    attempt, lesson, revision, seen_cells, watch_ms, effective_ms, started_at, last_viewed_at
+)
+    SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 5, 5000, 5000, now(), now() FROM attempts;
 INSERT INTO attempt_scopes
     SELECT attempt, 'lesson ' || split_part(course, ' ', 2), 1, 1, user_id, 'slug ' || split_part(course, ' ', 2),
         sha256(convert_to('slug ' || split_part(course, ' ', 2), 'UTF8')), 0, CASE WHEN number = 1 THEN 0 END
@@ -49,7 +52,16 @@ INSERT INTO viewing_flags SELECT user_id, slug_digest, scope, name_digest, 'fast
 INSERT INTO playing_hours
     SELECT user_id, hour, name_digest, '' FROM viewings, generate_series(480000, 480001) hour WHERE scope = 0;
 ANALYZE attempt_scopes, viewings, viewing_speeds, viewing_flags, playing_hours;
-ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, attempts, attempt_lessons
+INSERT INTO attempt_speeds SELECT attempt, lesson, 1, 1000, 5000, 5000 FROM attempt_lessons;
+INSERT INTO credits (
+    attempt, user_id, lesson, revision, created_at, window_months, cap_permille, includes_flagged, since_at, until_at,
+    seen, seen_cells
+)
+    SELECT attempt, user_id, 'lesson ' || split_part(course, ' ', 2), 1, now(), 12, 1000, false, now(), now(), '', 0
+    FROM attempts;
+INSERT INTO credit_shares SELECT credit, 0, 'slug', 'session', 0, now(), now(), '' FROM credits;
+ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, attempts, attempt_lessons, attempt_speeds,
+    credits, credit_shares
 """
 
 

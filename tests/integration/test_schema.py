@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
+import service.courses.credit_tables
 import service.courses.session_tables
 import service.courses.tables
 import service.courses.watching_tables  # noqa: F401 - a part of the schema

@@ -150,9 +150,13 @@ class LessonRecord(Answer):
 
     lesson: str
     revision: int
-    unique_seconds: Annotated[int, Field(ge=0)]
-    started_at: Moment
-    last_viewed_at: Moment
+    unique_seconds: Annotated[int, Field(ge=0, description="that count: seen or credited")]
+    watch_seconds: Annotated[float, Field(ge=0, description="content time played")]
+    effective_seconds: Annotated[float, Field(ge=0, description="wall time that took")]
+    started_at: Annotated[Moment, Field(description="when it was first watched, or credited")]
+    last_viewed_at: Annotated[
+        Moment | None, Field(description="null: it was credited, and not watched since")
+    ]
     completed_at: Moment | None
 
 

@@ -127,8 +127,10 @@ def _record(found: LessonRecord) -> Json:
         "lesson": found.lesson,
         "revision": found.revision,
         "unique_seconds": found.seen_cells,
+        "watch_seconds": seconds(found.watch_ms),
+        "effective_seconds": seconds(found.effective_ms),
         "started_at": moment(found.started_us),
-        "last_viewed_at": moment(found.last_viewed_us),
+        "last_viewed_at": _moment(found.last_viewed_us),
         "completed_at": _moment(found.completed_us),
     }
 

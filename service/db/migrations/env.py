@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alembic import context
 
+import service.courses.credit_tables
 import service.courses.session_tables
 import service.courses.tables
 import service.courses.watching_tables  # noqa: F401 - the tables of courses belong to the schema that is compared
