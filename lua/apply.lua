@@ -14,7 +14,7 @@
 -- REPLY {outcomes, pair record, pair record, ...}: for each event that wants it, in their order, its pair right after it
 --       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
 --       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
---       there are any.
+--       there are any, and by "@" and the scope in which it counted if that is not the lifetime itself.
 -- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing was
 --       changed
 
@@ -30,8 +30,8 @@ local function read_constants(args)
   }
 end
 
--- Marks the segments of a claim. Gives their total length, the highest position, and how many cells are new.
-local function mark_claim(pair, tag, blob, offset, segments)
+-- What a claim says: the total length of its segments, the highest position, and their cells as ranges.
+local function read_claim(blob, offset, segments)
   local total_ms, furthest_ms, ranges = 0, 0, {}
   for _ = 1, segments do
     local start_ms, end_ms
@@ -42,13 +42,25 @@ local function mark_claim(pair, tag, blob, offset, segments)
       ranges[#ranges + 1] = { math.floor(start_ms / CELL_MS), math.ceil(end_ms / CELL_MS) }
     end
   end
-  return total_ms, furthest_ms, mark_ranges(pair, tag, ranges)
+  return { total_ms = total_ms, furthest_ms = furthest_ms, ranges = ranges }
 end
 
 local function move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)
   if kind == LOAD then return end
   if time_us >= pair.latest_us then pair.latest_ms, pair.latest_us = at_ms, time_us end
   pair.furthest_ms = math.max(pair.furthest_ms, at_ms, from_ms, claimed_ms)
+end
+
+-- Counts what an event is worth for a pair, or for one of its scopes. Gives how many cells were not seen before.
+local function count_played(counters, tag, kind, at_ms, from_ms, time_us, start_ms, end_ms, claim,
+    watch_ms, effective, beyond_ms)
+  local fresh_cells = claim and mark_ranges(counters, tag, claim.ranges) or mark_span(counters, tag, start_ms, end_ms)
+  add_totals(counters, watch_ms, effective, fresh_cells)
+  if fresh_cells > 0 and start_ms < (counters.verified_cells + 1) * CELL_MS then follow_coverage(counters, tag) end
+  counters.implausible_ms = counters.implausible_ms + beyond_ms
+  move_pair(counters, kind, at_ms, from_ms, claim and claim.furthest_ms or 0, time_us)
+  counters.changed = true
+  return fresh_cells
 end
 
 -- Whether an event was seen before. Its id is remembered here if not; its seq later, when its session is changed.
@@ -65,16 +77,14 @@ local function apply_to(session, movie, run, tag, constants, offset, appended,
   if is_duplicate(user, session, seq, id, received_us, tag, constants) then return 'D' end
 
   local late = time_us < session.time_us
-  local watch_ms, fresh_cells, claimed_ms, at_speed, first_ms
-  if kind == CLAIM then
-    local total_ms
-    total_ms, claimed_ms, fresh_cells = mark_claim(pair, tag, run.blob, offset, segments)
-    watch_ms, at_speed, first_ms = math.max(0, total_ms - session.credited_ms), speed or NORMAL_SPEED, 0
+  local claim = kind == CLAIM and read_claim(run.blob, offset, segments)
+  local start_ms, end_ms, at_speed, watch_ms
+  if claim then
+    start_ms, end_ms, at_speed = 0, 0, speed or NORMAL_SPEED
+    watch_ms = math.max(0, claim.total_ms - session.credited_ms)
   else
-    local start_ms, end_ms
     start_ms, end_ms, at_speed = played_span(session, kind, at_ms, from_ms, speed, late, constants)
-    watch_ms, claimed_ms, first_ms = math.max(0, end_ms - start_ms), 0, start_ms
-    fresh_cells = mark_span(pair, tag, start_ms, end_ms)
+    watch_ms = math.max(0, end_ms - start_ms)
   end
   local untested = late or (kind == HEARTBEAT and not timed)
   local beyond_ms = untested and 0 or excess_ms(session.since_us, time_us, watch_ms, at_speed, constants)
@@ -84,12 +94,14 @@ local function apply_to(session, movie, run, tag, constants, offset, appended,
     user.movies = user.movies + 1
     movie.viewers = movie.viewers + 1
   end
+  local fresh_cells = count_played(pair, tag, kind, at_ms, from_ms, time_us, start_ms, end_ms, claim,
+    watch_ms, effective, beyond_ms)
+  if pair.scope > 0 then
+    count_played(open_scope(run, tag, pair), tag, kind, at_ms, from_ms, time_us, start_ms, end_ms, claim,
+      watch_ms, effective, beyond_ms)
+  end
   add_totals(user, watch_ms, effective, fresh_cells)
   add_totals(movie, watch_ms, effective, fresh_cells)
-  add_totals(pair, watch_ms, effective, fresh_cells)
-  if fresh_cells > 0 and first_ms < (pair.verified_cells + 1) * CELL_MS then follow_coverage(pair, tag) end
-  pair.implausible_ms = pair.implausible_ms + beyond_ms
-  move_pair(pair, kind, at_ms, from_ms, claimed_ms, time_us)
   session.credited_ms = session.credited_ms + watch_ms
   if seq then
     session.seq_max, session.seq_base, session.seq_window =
@@ -98,8 +110,17 @@ local function apply_to(session, movie, run, tag, constants, offset, appended,
   if not late then move_session(session, kind, at_ms, time_us, speed) end
   user.active_us, user.appended = math.max(user.active_us, received_us), appended
   if id ~= '' then sweep_ids(ids_key(tag, user.name), user, received_us, constants) end
-  user.moved_to, movie.changed, pair.changed, session.changed = session, true, true, true
-  return outcome_of(watch_ms, beyond_ms)
+  user.moved_to, movie.changed, session.changed = session, true, true
+  return scoped(outcome_of(watch_ms, beyond_ms), pair.scope)
+end
+
+-- Cuts a user's pair: what comes from now on counts in its next scope. Where nothing was counted in the current one, that is
+-- as good, and the cut a duplicate.
+local function apply_cut(run, tag, user, slug, received_us, appended)
+  local pair = open_pair(run, tag, user, slug)
+  if not cut_pair(run, tag, pair) then return 'D', pair end
+  user.active_us, user.appended, user.was_cut = math.max(user.active_us, received_us), appended, true
+  return scoped(0, pair.scope), pair
 end
 
 -- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and the pair's record if it is
@@ -121,6 +142,10 @@ local function apply_event(run, offset, tag, constants, appended, wants_state)
 
   local user = user_of(run, place)
   if user.absent then return 'A', next_offset, '' end
+  if kind == CUT then
+    local outcome, pair = apply_cut(run, tag, user, movie.slug, received_us, appended)
+    return outcome, next_offset, wants_state and pack_pair(pair)
+  end
   local session = open_session(run, tag, user, movie.slug, name)
   local outcome = apply_to(session, movie, run, tag, constants, offset, appended,
     kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, id, segments)

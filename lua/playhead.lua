@@ -13,6 +13,7 @@
 -- @include include/sequence.lua
 -- @include include/spans.lua
 -- @include include/coverage.lua
+-- @include include/scopes.lua
 -- @include include/ids.lua
 -- @include include/counters.lua
 -- @include include/log.lua
@@ -22,6 +23,7 @@
 -- @include apply.lua
 -- @include state.lua
 -- @include read_pair.lua
+-- @include read_scopes.lua
 -- @include read_recent.lua
 -- @include close.lua
 -- @include put_user.lua

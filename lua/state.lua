@@ -2,13 +2,14 @@
 --
 -- KEYS  1 log hash
 -- ARGV  1 what names them (include/run.lua)
--- REPLY {id of the last entry ever appended, user records, movie records, pair records, coverages, session records}, each
---       a list in the order in which they are named, with false for what does not exist
+-- REPLY {id of the last entry ever appended, user records, movie records, pair records, coverages, session records, scopes},
+--       each a list in the order in which they are named, with false for what does not exist; the scopes of a pair that was
+--       cut are a list themselves: number, record, coverage or false, of each in which anything was counted
 
 local function state(keys, args)
   local tag, run = tag_of(keys[1]), open_names(args[1])
   load_records(run, tag, false)
-  local reply = { redis.call('HGET', keys[1], 'last') or '0-0', {}, {}, {}, {}, {} }
+  local reply = { redis.call('HGET', keys[1], 'last') or '0-0', {}, {}, {}, {}, {}, {} }
   for i, record in ipairs(run.records) do
     if i <= #run.names then
       reply[2][i] = record and string.sub(record, 1, TOTALS_BYTES)
@@ -26,6 +27,7 @@ local function state(keys, args)
     local exists = pair.events > 0
     reply[4][i] = exists and pack_pair(pair)
     reply[5][i] = exists and read_coverage(pair, bitmap_of(pair, tag))
+    reply[7][i] = pair.scope > 0 and read_scopes(tag, pair)
   end
   return reply
 end

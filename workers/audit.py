@@ -88,8 +88,9 @@ class Audit:
     async def compare_snapshots(self, names: Collection[str], model: Model, upto: EntryId) -> Verdict:
         """Snapshots of users in the model, which has them up to `upto`. What is newer by now is left out."""
         users = await self._history.totals(names)
-        pairs, sessions = await self._history.pairs(names), await self._history.sessions(names)
-        standing = standing_of_snapshots(users, pairs, sessions, upto)
+        pairs, scopes = await self._history.pairs(names), await self._history.scopes(names)
+        sessions = await self._history.sessions(names)
+        standing = standing_of_snapshots(users, pairs, scopes, sessions, upto)
         incomplete, drifts = compare(model, names, standing, keeps_all=self._keeps_all)
         return Verdict(incomplete=incomplete, snapshots=len(pairs), drifts=tuple(drifts))
 

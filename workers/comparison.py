@@ -12,13 +12,15 @@ from service.rules.model import Totals
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from service.db.history import StoredPair, StoredSession, StoredUser
+    from service.db.history import StoredPair, StoredScope, StoredSession, StoredUser
     from service.db.records import EntryId
-    from service.rules.model import Model, Pair
+    from service.rules.model import Counters, Model, Pair
     from service.rules.session import Session
     from workers.live import Live
 
 PairName = tuple[str, str]
+Counted = tuple[PairRecord, int]
+"""Counters, and the cells that they cover."""
 
 NOBODY = (Totals(), 0)
 """Who was erased may still have an empty record, and no raw events."""
@@ -65,8 +67,9 @@ class Standing:
 
     place: LivePlace | StoredPlace
     users: dict[str, tuple[Totals, int]] = field(default_factory=dict)
-    pairs: dict[PairName, tuple[PairRecord, int]] = field(default_factory=dict)
+    pairs: dict[PairName, Counted] = field(default_factory=dict)
     sessions: dict[PairName, dict[str, Session]] = field(default_factory=dict)
+    scopes: dict[PairName, dict[int, Counted]] = field(default_factory=dict)
     moved: set[str | PairName] = field(default_factory=set)
 
 
@@ -88,6 +91,9 @@ class LivePlace:
     def session(self, user: str, slug: str, session: str) -> str:
         return f"{keys.pairs(self.partition, user)} {keys.session_field(slug, session)}"
 
+    def scope(self, user: str, slug: str, scope: int) -> str:
+        return f"{keys.scopes(self.partition, user)} {keys.scope_field(slug, scope)}"
+
 
 class StoredPlace:
     """How snapshots are named: the table, and what they are of."""
@@ -104,6 +110,9 @@ class StoredPlace:
     def session(self, user: str, slug: str, session: str) -> str:
         return f"sessions {user} {slug} {session}"
 
+    def scope(self, user: str, slug: str, scope: int) -> str:
+        return f"scopes {user} {slug} {scope}"
+
 
 def standing_of_live(partition: int, live: Live) -> Standing:
     standing = Standing(LivePlace(partition))
@@ -113,11 +122,19 @@ def standing_of_live(partition: int, live: Live) -> Standing:
         standing.pairs[pair] = record, coverage.seen_of(bitmap)
     for (user, slug, name), found in live.sessions.items():
         standing.sessions.setdefault((user, slug), {})[name] = images.session_of(found)
+    for pair, scopes in live.scopes.items():
+        standing.scopes[pair] = {
+            number: (record, coverage.seen_of(bitmap)) for number, (record, bitmap) in scopes.items()
+        }
     return standing
 
 
 def standing_of_snapshots(
-    users: dict[str, StoredUser], pairs: list[StoredPair], sessions: list[StoredSession], upto: EntryId
+    users: dict[str, StoredUser],
+    pairs: list[StoredPair],
+    scopes: list[StoredScope],
+    sessions: list[StoredSession],
+    upto: EntryId,
 ) -> Standing:
     """What is newer than `upto` counts as moved."""
     standing = Standing(StoredPlace())
@@ -126,16 +143,25 @@ def standing_of_snapshots(
         if user.version > upto:
             standing.moved.add(name)
     for stored in pairs:
-        record = PairRecord(*stored.record)._replace(verified_cells=coverage.verified_cells(stored.coverage))
-        standing.pairs[stored.user, stored.slug] = record, coverage.seen_of(stored.coverage)
+        standing.pairs[stored.user, stored.slug] = _counted(stored)
         if stored.version > upto:
             standing.moved.add((stored.user, stored.slug))
+    for scope in scopes:
+        counted = _counted(scope)
+        standing.scopes.setdefault((scope.user, scope.slug), {})[counted[0].scope] = counted
+        if scope.version > upto:  # the pair's row was read before
+            standing.moved.add((scope.user, scope.slug))
     for kept in sessions:
         session = images.session_of(SessionRecord(*kept.record))  # type: ignore[arg-type]
         standing.sessions.setdefault((kept.user, kept.slug), {})[kept.session] = session
-        if kept.version > upto:  # the pair's row was read before
+        if kept.version > upto:
             standing.moved.add((kept.user, kept.slug))
     return standing
+
+
+def _counted(stored: StoredPair | StoredScope) -> Counted:
+    record = PairRecord(*stored.record)._replace(verified_cells=coverage.verified_cells(stored.coverage))
+    return record, coverage.seen_of(stored.coverage)
 
 
 def compare(
@@ -172,6 +198,14 @@ def _compare_pair(drifts: list[Drift], standing: Standing, name: PairName, pair:
     expected, found = pair.sessions if pair else {}, standing.sessions.get(name, {})
     for session in expected.keys() | found.keys():
         _hold(drifts, place.session(*name, session), expected.get(session), found.get(session))
+    played = {scope: _played(counters, scope) for scope, counters in pair.scopes.items()} if pair else {}
+    kept = standing.scopes.get(name, {})
+    for scope in played.keys() | kept.keys():
+        _hold(drifts, place.scope(*name, scope), played.get(scope), kept.get(scope))
+
+
+def _played(counters: Counters, scope: int) -> Counted:
+    return images.scope_record_of(counters, scope), counters.seen
 
 
 def _hold(drifts: list[Drift], key: str, expected: object, found: object) -> None:

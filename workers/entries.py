@@ -124,7 +124,7 @@ def _row(partition: int, entry_id: EntryId, ordinal: int, event: Event, outcome:
         user, slug, kind, at_ms, time_us, received_us, timed, session,
         seq, identity, from_ms, speed, segments, duration_ms,
     ) = event  # fmt: skip
-    credited, _, implausible = outcome.partition(b"!")
+    credited_ms, implausible_ms, scope = outcomes.read(outcome)
     return (
         partition,
         entry_id[0],
@@ -144,9 +144,10 @@ def _row(partition: int, entry_id: EntryId, ordinal: int, event: Event, outcome:
         timed,
         time_us,
         received_us,
-        int(credited),
-        int(implausible or 0),
-        FASTER_THAN_CLOCK if implausible else None,
+        credited_ms,
+        implausible_ms,
+        FASTER_THAN_CLOCK if implausible_ms else None,
+        scope,
     )
 
 

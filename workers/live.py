@@ -30,10 +30,11 @@ class Live(NamedTuple):
     users: dict[str, UserRecord]
     pairs: dict[tuple[str, str], tuple[PairRecord, bytes]]
     sessions: dict[tuple[str, str, str], SessionRecord]
+    scopes: dict[tuple[str, str], dict[int, tuple[PairRecord, bytes]]]
 
     @classmethod
     def read(cls, asked: list[str], has_evicted: bool, names: packing.Names, reply: list[Any]) -> Live:
-        upto, user_records, _, pair_records, coverages, session_records = reply
+        upto, user_records, _, pair_records, coverages, session_records, scopes = reply
         users, slugs = list(names.users), list(names.movies)
         pairs = [(users[user], slugs[slug]) for user, slug in names.pairs]
         sessions = [(*pairs[pair], session) for pair, session in names.sessions]
@@ -54,6 +55,14 @@ class Live(NamedTuple):
             {
                 name: SessionRecord.unpack(found)
                 for name, found in zip(sessions, session_records, strict=True)
+                if found
+            },
+            {
+                name: {
+                    number: (PairRecord.unpack(record), bitmap or b"")
+                    for number, record, bitmap in zip(*[iter(found)] * 3, strict=True)
+                }
+                for name, found in zip(pairs, scopes, strict=True)
                 if found
             },
         )

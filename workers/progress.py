@@ -166,6 +166,7 @@ def _joined(ready: list[Snapshot], progress: Mapping[int, Progress]) -> Snapshot
     return Snapshots(
         users=[user for snapshot in ready for user in snapshot.states.users],
         pairs=[pair for snapshot in ready for pair in snapshot.states.pairs],
+        scopes=[scope for snapshot in ready for scope in snapshot.states.scopes],
         sessions=[session for snapshot in ready for session in snapshot.states.sessions],
         movie_shares=[share for snapshot in ready for share in snapshot.states.movie_shares],
         upto=upto,

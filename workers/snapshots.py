@@ -10,6 +10,7 @@ from service.db.records import (
     EntryId,
     MovieShareSnapshot,
     PairSnapshot,
+    ScopeSnapshot,
     SessionSnapshot,
     Snapshots,
     UserSnapshot,
@@ -67,7 +68,7 @@ def _states(
     users, slugs = list(names.users), list(names.movies)
     pairs = names.named_pairs()
     sessions = [(*pairs[pair], session) for pair, session in names.sessions]
-    user_records, movie_records, pair_records, coverages, session_records = found
+    user_records, movie_records, pair_records, coverages, session_records, scopes = found
     return Snapshots(
         users=[
             UserSnapshot(user, partition, *UserRecord.unpack(record)[:5], version)
@@ -78,6 +79,12 @@ def _states(
             _pair(partition, name, PairRecord.unpack(record), coverage or b"", version)
             for name, record, coverage in zip(pairs, pair_records, coverages, strict=True)
             if record
+        ],
+        scopes=[
+            _scope(partition, name, PairRecord.unpack(record), coverage or b"", version)
+            for name, in_order in zip(pairs, scopes, strict=True)
+            if in_order
+            for _, record, coverage in zip(*[iter(in_order)] * 3, strict=True)
         ],
         sessions=[
             _session(partition, name, SessionRecord.unpack(record), version)
@@ -97,6 +104,27 @@ def _pair(
 ) -> PairSnapshot:
     return PairSnapshot(
         *name,
+        partition,
+        watch_ms=record.watch_ms,
+        effective_ms=record.effective_ms,
+        unique_cells=record.unique_cells,
+        implausible_ms=record.implausible_ms,
+        events=record.events,
+        furthest_ms=record.furthest_ms,
+        latest_ms=record.latest_ms if record.latest_us else None,
+        latest_at_us=record.latest_us or None,
+        coverage=coverage,
+        scope=record.scope,
+        version=version,
+    )
+
+
+def _scope(
+    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
+) -> ScopeSnapshot:
+    return ScopeSnapshot(
+        *name,
+        record.scope,
         partition,
         watch_ms=record.watch_ms,
         effective_ms=record.effective_ms,

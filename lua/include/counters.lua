@@ -98,9 +98,14 @@ local function write_others(tag, others)
   end
 end
 
+-- The session that a user is at after the run; false for one of whom all is in the hash.
+local function stays_at(user)
+  return user.moved_to or user.at
+end
+
 -- What a user leaves who turned to another session or movie.
 local function put_left(tag, others, user)
-  local before, after = user.at, user.moved_to
+  local before, after = user.at, stays_at(user)
   if not before or before == after then return end
   put_session(others, user, before)
   if before.pair ~= after.pair then put_pair(tag, others, user, before.pair) end
@@ -109,11 +114,12 @@ end
 -- Pairs and sessions that users were at only in between, if at all.
 local function put_passed(run, tag, others)
   for _, pair in ipairs(run.pairs) do
-    if pair.changed and pair ~= pair.user.moved_to.pair then put_pair(tag, others, pair.user, pair) end
+    local at = stays_at(pair.user)
+    if pair.changed and not (at and pair == at.pair) then put_pair(tag, others, pair.user, pair) end
   end
   for _, session in ipairs(run.sessions) do
     local user = session.pair.user
-    if session.changed and session ~= user.moved_to then put_session(others, user, session) end
+    if session.changed and session ~= stays_at(user) then put_session(others, user, session) end
   end
 end
 
@@ -124,9 +130,10 @@ local function save_counters(run, tag)
   for place = 1, #run.names do
     local user = run.users[place]
     local record
-    if user and user.moved_to then
+    if user and (user.moved_to or user.was_cut) then
+      local at = stays_at(user)
       put_left(tag, others, user)
-      record = pack_user(user, user.moved_to)
+      record = at and pack_user(user, at) or pack_totals(user)
     elseif run.went_on[place] then
       record = run.records[place]
     end
@@ -144,5 +151,6 @@ local function save_counters(run, tag)
   end
   put_passed(run, tag, others)
   write_others(tag, others)
+  save_scopes(run, tag)
   redis.call('MSET', unpack(values))
 end

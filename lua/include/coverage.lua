@@ -63,6 +63,7 @@ end
 
 -- The key of a pair's bitmap. Spelled where it is needed, which it seldom is.
 local function bitmap_of(pair, tag)
+  if pair.of_scope then return scope_coverage_key(tag, pair.user.name, scope_field(pair.slug, pair.of_scope)) end
   return coverage_key(tag, pair.user.name, pair.slug)
 end
 

@@ -2,7 +2,8 @@
 --
 -- ARGV  name; when the user was active, us; the log's count of events that the image contains; how long ids are kept, ms;
 --       how many ids; then for each: time of receipt in us, id; how many pairs; then for each pair: slug, pair record,
---       coverage, how many sessions; then for each session: name, session record
+--       coverage, how many sessions, how many scopes; then for each session: name, session record; then for each scope:
+--       number, record, coverage
 
 local function read_image(args, at)
   local image = {
@@ -18,12 +19,16 @@ local function read_image(args, at)
   local pairs = tonumber(args[at])
   at = at + 1
   for i = 1, pairs do
-    local pair = { slug = args[at], record = args[at + 1], coverage = args[at + 2], sessions = {} }
-    local sessions = tonumber(args[at + 3])
-    at = at + 4
+    local pair = { slug = args[at], record = args[at + 1], coverage = args[at + 2], sessions = {}, scopes = {} }
+    local sessions, scopes = tonumber(args[at + 3]), tonumber(args[at + 4])
+    at = at + 5
     for n = 1, sessions do
       pair.sessions[n] = { name = args[at], record = args[at + 1] }
       at = at + 2
+    end
+    for n = 1, scopes do
+      pair.scopes[n] = { number = args[at], record = args[at + 1], coverage = args[at + 2] }
+      at = at + 3
     end
     image.pairs[i] = pair
   end
@@ -38,6 +43,11 @@ local function write_pair(tag, user, pair)
   if pair.coverage ~= '' then redis.call('SET', coverage_key(tag, user, pair.slug), pair.coverage) end
   for _, session in ipairs(pair.sessions) do
     redis.call('HSET', key, session_field(pair.slug, session.name), session.record)
+  end
+  for _, scope in ipairs(pair.scopes) do
+    local field = scope_field(pair.slug, scope.number)
+    redis.call('HSET', scopes_key(tag, user), field, scope.record)
+    if scope.coverage ~= '' then redis.call('SET', scope_coverage_key(tag, user, field), scope.coverage) end
   end
 end
 
@@ -90,5 +100,6 @@ end
 -- Removes everything of a user but what it gave to movies.
 local function forget_user(tag, user)
   for _, slug in ipairs(slugs_of(tag, user)) do redis.call('DEL', coverage_key(tag, user.name, slug)) end
+  forget_scopes(tag, user.name)
   redis.call('DEL', user_key(tag, user.name), pairs_key(tag, user.name), recent_key(tag, user.name), ids_key(tag, user.name))
 end

@@ -18,6 +18,17 @@ local function coverage_key(tag, user, slug)
   return tag .. 'coverage:' .. #user .. ':' .. user .. slug
 end
 
+-- What was played of pairs in scopes of their own (include/scopes.lua): a hash of records, and their bitmaps.
+local function scopes_key(tag, user) return tag .. 'scopes:' .. user end
+
+local function scope_field(slug, scope)
+  return scope .. ':' .. slug
+end
+
+local function scope_coverage_key(tag, user, field)
+  return tag .. 'scoped:' .. #user .. ':' .. user .. field
+end
+
 -- The fields of a user's hash of pairs.
 local function pair_field(slug)
   return 'm:' .. slug

@@ -1,7 +1,7 @@
 -- The records in which counters are kept. Their twins are in service/counters/records.py.
 
 local TOTALS = 'I8I8I8I8I8I8I8I8'   -- watch_ms effective_ms unique_cells events movies ids_swept_us active_us appended
-local PAIR = 'I8I8I8I8I8I4I4I4I8'   -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none)
+local PAIR = 'I8I8I8I8I8I4I4I4I8I4' -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none) scope
 local SESSION = 'I4I8I8I1I2I8I8I8'  -- position_ms + 1 (0: none) time_us since_us (0: none) playing speed credited_ms seq_max + 1 (0: none) seq_base, then the seq window
 local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewers events
 
@@ -16,7 +16,7 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
 local USER_AT = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION
 local USER_AT_PACKED = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION .. 'c0'
-local TOTALS_BYTES, PAIR_BYTES = 64, 60
+local TOTALS_BYTES, PAIR_BYTES = 64, 64
 
 local CELL_MS = 1000
 
@@ -24,12 +24,12 @@ local CELL_MS = 1000
 -- which costs more than the commands of an event. So what is not there is false, not nil.
 
 local function make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, tail_first, tail_after)
+    latest_ms, latest_us, scope, tail_first, tail_after)
   return {
     slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     implausible_ms = implausible_ms, verified_cells = verified_cells, furthest_ms = furthest_ms,
-    latest_ms = latest_ms, latest_us = latest_us, tail_first = tail_first, tail_after = tail_after,
-    user = false, sessions = {}, changed = false,
+    latest_ms = latest_ms, latest_us = latest_us, scope = scope, tail_first = tail_first, tail_after = tail_after,
+    user = false, sessions = {}, changed = false, of_scope = false, current = false,
   }
 end
 
@@ -45,18 +45,18 @@ local function make_user(name, watch_ms, effective_ms, unique_cells, events, mov
   return {
     name = name, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     movies = movies, ids_swept_us = ids_swept_us, active_us = active_us, appended = appended,
-    at = at, moved_to = false, absent = false, pairs = {},
+    at = at, moved_to = false, was_cut = false, absent = false, pairs = {},
   }
 end
 
 -- A pair from the user's hash. What it covers is in its bitmap, and nothing of it lies behind `furthest_ms`.
 local function read_pair_record(slug, record)
-  if not record then return make_pair(slug, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) end
-  local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us =
-    struct.unpack(USER_PAIR, record)
+  if not record then return make_pair(slug, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) end
+  local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us,
+    scope = struct.unpack(USER_PAIR, record)
   local reach = math.ceil(furthest_ms / CELL_MS)
   return make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, reach, reach)
+    latest_ms, latest_us, scope, reach, reach)
 end
 
 local function read_session_record(name, pair, record)
@@ -77,10 +77,10 @@ local function read_user_record(name, record)
   end
   local watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, slug, session,
     pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, tail_first, tail_after,
+    latest_ms, latest_us, scope, tail_first, tail_after,
     position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base, offset = struct.unpack(USER_AT, record)
   local pair = make_pair(slug, pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms,
-    verified_cells, furthest_ms, latest_ms, latest_us, tail_first, tail_after)
+    verified_cells, furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after)
   local at = make_session(session, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
     string.sub(record, offset))
   local user = make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
@@ -95,7 +95,7 @@ end
 
 local function pack_pair(pair)
   return struct.pack(USER_PAIR, pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
-    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us)
+    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.scope)
 end
 
 local function pack_session(session)
@@ -116,7 +116,7 @@ local function pack_user(user, session)
   return struct.pack(USER_AT_PACKED, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
     user.ids_swept_us, user.active_us, user.appended, #pair.slug, pair.slug, #session.name, session.name,
     pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
-    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.tail_first, pair.tail_after,
+    pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.scope, pair.tail_first, pair.tail_after,
     session.position_ms and session.position_ms + 1 or 0, session.time_us,
     session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
     session.seq_max and session.seq_max + 1 or 0, session.seq_base, session.seq_window)

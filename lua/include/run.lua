@@ -21,7 +21,7 @@ local function open_run(blob)
   slugs, offset = read_texts(blob, offset, movies)
   return {
     blob = blob, size = size, offset = offset, names = names, slugs = slugs, keys = false, records = false,
-    has_evicted = false, users = {}, movies = {}, pairs = {}, sessions = {}, went_on = {},
+    has_evicted = false, users = {}, movies = {}, pairs = {}, sessions = {}, scopes = {}, went_on = {},
   }
 end
 

@@ -1,7 +1,7 @@
 -- What an event says was played: the rules of service/rules/session.py.
 
 -- Kinds by their number in service/events/event.py.
-local HEARTBEAT, SEGMENT, PLAY, PAUSE, END, SEEK, RATE, CLAIM, MARK, LOAD = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+local HEARTBEAT, SEGMENT, PLAY, PAUSE, END, SEEK, RATE, CLAIM, MARK, LOAD, CUT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255
 
 local NORMAL_SPEED = 1000
 
@@ -79,4 +79,9 @@ end
 local function outcome_of(watch_ms, beyond_ms)
   if beyond_ms > 0 then return watch_ms .. '!' .. beyond_ms end
   return watch_ms
+end
+
+-- The same of an event that counted in a scope of its own, or began it.
+local function scoped(outcome, scope)
+  return scope > 0 and outcome .. '@' .. scope or outcome
 end

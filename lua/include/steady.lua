@@ -8,12 +8,12 @@ local function go_on(record, movie, name, timed, at_ms, speed, time_us, received
   if #record == TOTALS_BYTES then return nil end
   local watch_ms, effective, unique_cells, events, movies, ids_swept_us, active_us, _, slug, session,
     pair_watch_ms, pair_effective, pair_unique_cells, pair_events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, tail_first, tail_after,
+    latest_ms, latest_us, scope, tail_first, tail_after,
     position, session_us, since_us, _, session_speed, credited_ms, seq_max, seq_base, offset = struct.unpack(USER_AT, record)
   local start_ms = position - 1
   local span_ms = at_ms - start_ms
   if slug ~= movie.slug or session ~= name or time_us < session_us
-    or position == 0 or span_ms < 0 or span_ms > constants.heartbeat_gap_ms then
+    or position == 0 or span_ms < 0 or span_ms > constants.heartbeat_gap_ms or scope > 0 then
     return nil
   end
 
@@ -44,6 +44,6 @@ local function go_on(record, movie, name, timed, at_ms, speed, time_us, received
     watch_ms + span_ms, effective + effective_span_ms, unique_cells + fresh_cells, events + 1, movies, ids_swept_us,
     math.max(active_us, received_us), appended, #slug, slug, #session, session,
     pair_watch_ms + span_ms, pair_effective + effective_span_ms, pair_unique_cells + fresh_cells, pair_events + 1,
-    implausible_ms + beyond_ms, verified_cells, math.max(furthest_ms, at_ms), latest_ms, latest_us, tail_first, tail_after,
+    implausible_ms + beyond_ms, verified_cells, math.max(furthest_ms, at_ms), latest_ms, latest_us, scope, tail_first, tail_after,
     at_ms + 1, time_us, time_us, 1, at_speed, credited_ms + span_ms, seq_max, seq_base, window)
 end

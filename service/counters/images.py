@@ -8,7 +8,7 @@ from typing import NamedTuple
 from service.counters import coverage, keys, scripts
 from service.counters.records import PairRecord, SessionRecord
 from service.limits import SEQ_WINDOW
-from service.rules.model import Pair, Totals
+from service.rules.model import Counters, Pair, Totals
 from service.rules.session import Session
 
 
@@ -61,35 +61,55 @@ def _spell(image: UserImage, put: Put) -> list[str | bytes | int]:
     arguments.append(len(image.pairs))
     for slug, pair in image.pairs.items():
         arguments += (slug, record_of(pair).pack(), coverage.bitmap_of(pair.seen), len(pair.sessions))
+        arguments.append(len(pair.scopes))
         for name, session in pair.sessions.items():
             arguments += (name, session_record_of(session).pack())
+        for scope, counters in pair.scopes.items():
+            record = scope_record_of(counters, scope)
+            arguments += (scope, record.pack(), coverage.bitmap_of(counters.seen))
     return arguments
 
 
 def record_of(pair: Pair) -> PairRecord:
+    return scope_record_of(pair, pair.scope)
+
+
+def scope_record_of(counters: Counters, scope: int) -> PairRecord:
     return PairRecord(
-        pair.totals.watch_ms,
-        pair.totals.effective_ms,
-        pair.totals.unique_cells,
-        pair.totals.events,
-        pair.implausible_ms,
-        pair.verified_cells,
-        pair.furthest_ms,
-        pair.latest_ms or 0,
-        pair.latest_us or 0,
+        counters.totals.watch_ms,
+        counters.totals.effective_ms,
+        counters.totals.unique_cells,
+        counters.totals.events,
+        counters.implausible_ms,
+        counters.verified_cells,
+        counters.furthest_ms,
+        counters.latest_ms or 0,
+        counters.latest_us or 0,
+        scope,
     )
 
 
 def pair_of(record: PairRecord, bitmap: bytes) -> Pair:
-    """The other way round, still without sessions."""
-    return Pair(
-        Totals(record.watch_ms, record.effective_ms, record.unique_cells, record.events),
-        record.latest_ms if record.latest_us else None,
-        record.latest_us or None,
-        record.furthest_ms,
-        record.implausible_ms,
-        coverage.seen_of(bitmap),
-    )
+    """The other way round, still without sessions and scopes."""
+    pair = Pair(scope=record.scope)
+    _fill(pair, record, bitmap)
+    return pair
+
+
+def counters_of(record: PairRecord, bitmap: bytes) -> Counters:
+    """Of one scope."""
+    counters = Counters()
+    _fill(counters, record, bitmap)
+    return counters
+
+
+def _fill(counters: Counters, record: PairRecord, bitmap: bytes) -> None:
+    counters.totals = Totals(record.watch_ms, record.effective_ms, record.unique_cells, record.events)
+    counters.latest_ms = record.latest_ms if record.latest_us else None
+    counters.latest_us = record.latest_us or None
+    counters.furthest_ms = record.furthest_ms
+    counters.implausible_ms = record.implausible_ms
+    counters.seen = coverage.seen_of(bitmap)
 
 
 def session_record_of(session: Session) -> SessionRecord:

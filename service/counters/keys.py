@@ -12,6 +12,8 @@ length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
     {p7}:recent:<user>          sorted set   the movies of those pairs by the time of their latest event
     {p7}:ids:<user>             sorted set   idempotency keys by the time of receipt
     {p7}:coverage:<n>:<user><slug>  string   bitmap of the seconds seen of a movie
+    {p7}:scopes:<user>          hash         what was played of each pair in each of its scopes, once it was cut
+    {p7}:scoped:<n>:<user><scope>:<slug>  string  bitmap of the seconds seen of a movie in a scope
     {p7}:movie:<slug>           string       this partition's share of a movie's totals
 
 The scripts spell them too (`lua/include/names.lua`): they are given one key of the partition, and the names.
@@ -71,6 +73,14 @@ def coverage(partition: int, name: str, slug: str) -> str:
     return f"{_tag(partition)}coverage:{len(name.encode())}:{name}{slug}"
 
 
+def scopes(partition: int, name: str) -> str:
+    return f"{_tag(partition)}scopes:{name}"
+
+
+def scope_coverage(partition: int, name: str, slug: str, scope: int) -> str:
+    return f"{_tag(partition)}scoped:{len(name.encode())}:{name}{scope_field(slug, scope)}"
+
+
 def movie(partition: int, slug: str) -> str:
     return f"{_tag(partition)}movie:{slug}"
 
@@ -78,6 +88,11 @@ def movie(partition: int, slug: str) -> str:
 def pair_field(slug: str) -> str:
     """Of a user's hash of pairs."""
     return f"m:{slug}"
+
+
+def scope_field(slug: str, scope: int) -> str:
+    """Of a user's hash of scopes."""
+    return f"{scope}:{slug}"
 
 
 def session_field(slug: str, session: str) -> str:

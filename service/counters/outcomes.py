@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 DUPLICATE: Final = b"D"
 
@@ -13,6 +13,21 @@ ERASURE: Final = b"E"
 """Of an entry that is no run of events: its user was erased (`lua/erase.lua`)."""
 
 UNCOUNTED: Final = frozenset((DUPLICATE, ABSENT))
+
+
+class Counted(NamedTuple):
+    """What an event that counted was worth, and in which scope of its pair."""
+
+    credited_ms: int
+    implausible_ms: int
+    scope: int
+
+
+def read(outcome: bytes) -> Counted:
+    """Of an event that counted."""
+    worth, _, scope = outcome.partition(b"@")
+    credited, _, implausible = worth.partition(b"!")
+    return Counted(int(credited), int(implausible or 0), int(scope or 0))
 
 
 def split(outcomes: bytes) -> list[bytes]:

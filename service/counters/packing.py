@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from service.events.event import KINDS, Event
+from service.events.event import CUT, KINDS, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,8 @@ _TWO = Struct(">HH")
 _EVENT = Struct(">HHBBIIHIQQQH")
 _SEGMENT = Struct(">II")
 
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+_KINDS = {**dict(enumerate(KINDS)), 255: CUT}
+_KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _TAKES_FROM = frozenset(("segment", "seek"))
 
 
@@ -174,7 +175,7 @@ def _read_event(run: bytes, offset: int, names: list[str], slugs: list[str]) -> 
         offset = end + _SHORT.size
         end = offset + count * _SEGMENT.size
         segments = tuple(_SEGMENT.iter_unpack(run[offset:end]))
-    name = KINDS[kind]
+    name = _KINDS[kind]
     return Event(
         names[user],
         slugs[movie],

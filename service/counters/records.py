@@ -6,7 +6,7 @@ from struct import Struct
 from typing import NamedTuple, Self
 
 _TOTALS = Struct(">8Q")
-_PAIR = Struct(">5QIIIQ")
+_PAIR = Struct(">5QIIIQI")
 _SESSION = Struct(">IQQBHQQQ")
 _MOVIE = Struct(">5Q")
 
@@ -29,7 +29,10 @@ class UserRecord(NamedTuple):
 
 
 class PairRecord(NamedTuple):
-    """`latest_us` is 0 while nothing but `load` has come; `latest_ms` then means nothing."""
+    """`latest_us` is 0 while nothing but `load` has come; `latest_ms` then means nothing.
+
+    `scope` is the pair's current one. What was played in one scope alone has the same record, with its own number.
+    """
 
     watch_ms: int
     effective_ms: int
@@ -40,6 +43,7 @@ class PairRecord(NamedTuple):
     furthest_ms: int
     latest_ms: int
     latest_us: int
+    scope: int = 0
 
     @classmethod
     def unpack(cls, record: bytes) -> Self:

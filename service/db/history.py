@@ -40,6 +40,16 @@ class StoredPair(NamedTuple):
     version: EntryId
 
 
+class StoredScope(NamedTuple):
+    """What was played of a pair in one scope, in the fields of a record; `verified_cells` is left at 0."""
+
+    user: str
+    slug: str
+    record: tuple[int, ...]
+    coverage: bytes
+    version: EntryId
+
+
 class StoredSession(NamedTuple):
     user: str
     slug: str
@@ -116,6 +126,15 @@ class History:
 
     async def pairs(self, users: Collection[str]) -> list[StoredPair]:
         return [_pair(row) for row in await self._pool.fetch(query("select_pairs"), list(users))]
+
+    async def scopes(self, users: Collection[str]) -> list[StoredScope]:
+        """Those of pairs that were ever cut."""
+        return [_scope(row) for row in await self._pool.fetch(query("select_scopes"), list(users))]
+
+    async def scopes_of_pair(self, user: str, slug: str) -> list[StoredScope]:
+        """In their order."""
+        rows = await self._pool.fetch(query("select_scopes_of_pair"), user, digest(slug))
+        return [_scope(row) for row in rows]
 
     async def user(self, name: str) -> tuple[int, ...] | None:
         """A user's totals: the three clocks, events, movies."""
@@ -214,22 +233,30 @@ class History:
 
 
 def _pair(row: asyncpg.Record) -> StoredPair:
-    return StoredPair(
-        row["user_id"],
-        row["slug"],
-        (
-            row["watch_ms"],
-            row["effective_ms"],
-            row["unique_cells"],
-            row["events"],
-            row["implausible_ms"],
-            0,
-            row["furthest_ms"],
-            row["latest_ms"] or 0,
-            row["latest_at"] or 0,
-        ),
-        row["coverage"],
-        EntryId(row["version_ms"], row["version_seq"]),
+    return StoredPair(row["user_id"], row["slug"], _record(row), row["coverage"], _version(row))
+
+
+def _scope(row: asyncpg.Record) -> StoredScope:
+    return StoredScope(row["user_id"], row["slug"], _record(row), row["coverage"], _version(row))
+
+
+def _version(row: asyncpg.Record) -> EntryId:
+    return EntryId(row["version_ms"], row["version_seq"])
+
+
+def _record(row: asyncpg.Record) -> tuple[int, ...]:
+    """In the order of the fields of a pair's record."""
+    return (
+        row["watch_ms"],
+        row["effective_ms"],
+        row["unique_cells"],
+        row["events"],
+        row["implausible_ms"],
+        0,
+        row["furthest_ms"],
+        row["latest_ms"] or 0,
+        row["latest_at"] or 0,
+        row["scope"],
     )
 
 

@@ -18,6 +18,7 @@ from service.db.records import (
     EntryId,
     MovieShareSnapshot,
     PairSnapshot,
+    ScopeSnapshot,
     SessionSnapshot,
     UserSnapshot,
 )
@@ -203,6 +204,7 @@ def _values(kind: type[Any], *computed: str) -> Callable[[object], tuple[object,
 _UPSERTS: Final = {
     "users": ("upsert_users", _values(UserSnapshot)),
     "pairs": ("upsert_pairs", _values(PairSnapshot, "name_digest")),
+    "scopes": ("upsert_scopes", _values(ScopeSnapshot, "name_digest")),
     "sessions": ("upsert_sessions", _values(SessionSnapshot, "name_digest")),
     "movie_shares": ("upsert_movie_shares", _values(MovieShareSnapshot)),
 }

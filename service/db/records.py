@@ -57,6 +57,7 @@ class EventRow(NamedTuple):
     credited_ms: int
     implausible_ms: int
     implausible_reason: str | None
+    scope: int = 0
 
 
 EVENT_COLUMNS: Final = tuple(name.replace("_at_us", "_at") for name in EventRow._fields)
@@ -79,6 +80,31 @@ class UserSnapshot:
 class PairSnapshot:
     user_id: str
     slug: str
+    partition: int
+    watch_ms: int
+    effective_ms: int
+    unique_cells: int
+    implausible_ms: int
+    events: int
+    furthest_ms: int
+    latest_ms: int | None
+    latest_at_us: int | None
+    coverage: bytes
+    scope: int
+    version: EntryId
+
+    @property
+    def name_digest(self) -> bytes:
+        return digest(self.slug)
+
+
+@dataclass(slots=True, frozen=True)
+class ScopeSnapshot:
+    """What was played of a pair in one of its scopes."""
+
+    user_id: str
+    slug: str
+    scope: int
     partition: int
     watch_ms: int
     effective_ms: int
@@ -139,6 +165,7 @@ class Snapshots:
 
     users: Sequence[UserSnapshot] = ()
     pairs: Sequence[PairSnapshot] = ()
+    scopes: Sequence[ScopeSnapshot] = ()
     sessions: Sequence[SessionSnapshot] = ()
     movie_shares: Sequence[MovieShareSnapshot] = ()
     upto: Mapping[int, EntryId] = field(default_factory=dict)

@@ -59,6 +59,10 @@ def _digest(named: str) -> Column[Any]:
     return column_of("name_digest", LargeBinary, f"SHA-256 of {named}, see service.db.digests")
 
 
+def _scope(comment: str) -> Column[Any]:
+    return Column("scope", Integer, nullable=False, server_default=text("0"), comment=comment)
+
+
 def _version() -> tuple[Column[Any], ...]:
     return (
         _count("version_ms", "true up to here: milliseconds of the stream id"),
@@ -87,7 +91,7 @@ events = Table(
     name_of("user_id", "who watches"),
     name_of("slug", "names the movie"),
     name_of("session", "one playback; empty for the nameless session of the pair"),
-    column_of("kind", Text, "heartbeat, segment, play, pause, end, seek, rate, claim, mark or load"),
+    column_of("kind", Text, "heartbeat, segment, play, pause, end, seek, rate, claim, mark or load; or cut"),
     column_of("at_ms", Integer, "position"),
     column_of("from_ms", Integer, "where the span or the jump began", null=True),
     column_of("segments", ARRAY(Integer), "a claim's spans in ms, flat: from, to, from, to", null=True),
@@ -103,6 +107,7 @@ events = Table(
     _count("credited_ms", "watch time that the event counted"),
     _count("implausible_ms", "how much of it the clock does not allow"),
     column_of("implausible_reason", Text, "why, as a short snake_case word", null=True),
+    _scope("of the pair, in which it counted; of a cut, the one that it began"),
     PrimaryKeyConstraint("partition", "entry_ms", "entry_seq", "ordinal", "received_at"),
     # Not (user_id, slug): the longest names do not fit into one index entry; a user's rows of a day are few.
     Index(None, "user_id"),
@@ -144,10 +149,34 @@ pairs = Table(
     column_of(
         "coverage", LargeBinary, "a bit a cell; cell 0 is the most significant bit of byte 0, as in Redis"
     ),
+    _scope("the current one"),
     *_version(),
     PrimaryKeyConstraint("user_id", "name_digest"),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="snapshots of pairs of user and movie",
+)
+
+scopes = Table(
+    "scopes",
+    metadata,
+    name_of("user_id", "who watches"),
+    name_of("slug", "names the movie"),
+    _digest("slug"),
+    column_of("scope", Integer, "of the pair, from 0"),
+    _partition(),
+    _count("watch_ms", "content time played in it"),
+    _count("effective_ms", "wall time that took"),
+    _count("unique_cells", "cells seen in it: bits set in coverage"),
+    _count("implausible_ms", "watch time that the clock does not allow"),
+    _count("events", "events counted in it"),
+    column_of("furthest_ms", Integer, "the highest position reached in it"),
+    column_of("latest_ms", Integer, "position of its most recent event", null=True),
+    column_of("latest_at", DateTime(timezone=True), "time of its most recent event", null=True),
+    column_of("coverage", LargeBinary, "a bit a cell, as in pairs"),
+    *_version(),
+    PrimaryKeyConstraint("user_id", "name_digest", "scope"),
+    postgresql_with=ROOM_FOR_UPDATES,
+    comment="snapshots of what was played of a pair in each of its scopes, of pairs that were ever cut",
 )
 
 sessions = Table(

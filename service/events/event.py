@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 KINDS: Final = ("heartbeat", "segment", "play", "pause", "end", "seek", "rate", "claim", "mark", "load")
 """Event kinds (design 2). Their order is their number in packed runs: only ever append."""
 
+CUT: Final = "cut"
+"""Of no client's event: from here on what is played of the pair counts in its next scope (`service.rules.model.Pair`)."""
+
 
 class Event(NamedTuple):
     """One event of one user on one movie. Positions in ms, speeds in thousandths, times in us since 1970 UTC.

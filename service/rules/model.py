@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.events.event import CUT
 from service.rules.constants import Constants
 from service.rules.session import Session
 from service.rules.spans import allowed_ms, cells, effective_ms, whole_cells
@@ -25,14 +26,27 @@ FASTER_THAN_CLOCK = "faster_than_clock"
 
 
 class Outcome(NamedTuple):
-    """What became of an event. `credited_ms` and `implausible_ms` are 0 for a duplicate."""
+    """What became of an event. `credited_ms` and `implausible_ms` are 0 for a duplicate.
+
+    `scope` is the one in which it counted; of a cut, the one that it began.
+    """
 
     duplicate: bool
     credited_ms: int = 0
     implausible_ms: int = 0
+    scope: int = 0
 
 
 DUPLICATE = Outcome(duplicate=True)
+
+
+class Played(NamedTuple):
+    """What an event is worth."""
+
+    spans: Sequence[Span]
+    credited_ms: int
+    effective_ms: int
+    implausible_ms: int
 
 
 @dataclass(slots=True)
@@ -60,8 +74,8 @@ class Totals:
 
 
 @dataclass(slots=True)
-class Pair:
-    """A user and a movie. `latest_ms` and `latest_us` are None while only `load` has come.
+class Counters:
+    """What was played of a movie by a user. `latest_ms` and `latest_us` are None while only `load` has come.
 
     `seen` is coverage as a bitmap: bit n of the number is second n.
     """
@@ -72,12 +86,19 @@ class Pair:
     furthest_ms: int = 0
     implausible_ms: int = 0
     seen: int = 0
-    sessions: dict[str, Session] = field(default_factory=dict)
 
     @property
     def verified_cells(self) -> int:
-        """How far the pair is covered from second 0 without a hole."""
+        """How far the movie is covered from second 0 without a hole."""
         return whole_cells(self.seen)
+
+    def count(self, event: Event, played: Played) -> int:
+        """Gives how many cells were not seen before."""
+        unique_cells = self.mark(played.spans)
+        self.totals.add(played.credited_ms, played.effective_ms, unique_cells)
+        self.implausible_ms += played.implausible_ms
+        self.move(event)
+        return unique_cells
 
     def mark(self, spans: Sequence[Span]) -> int:
         """Gives how many cells of these spans were not seen before."""
@@ -95,6 +116,40 @@ class Pair:
         self.furthest_ms = max(self.furthest_ms, event.at_ms, event.from_ms or 0)
         for _, end_ms in event.segments:
             self.furthest_ms = max(self.furthest_ms, end_ms)
+
+
+@dataclass(slots=True)
+class Pair(Counters):
+    """A user and a movie: all that was ever played of it, and apart from that what was played in each scope.
+
+    Scopes are numbered from 0; what is played counts in the lifetime and in `scope`, the latest one. As long as there
+    is no other, scope 0 is the lifetime itself. `scopes` has those in which anything was counted.
+    """
+
+    sessions: dict[str, Session] = field(default_factory=dict)
+    scope: int = 0
+    scopes: dict[int, Counters] = field(default_factory=dict)
+
+    def count(self, event: Event, played: Played) -> int:
+        if self.scope:
+            self.scopes.setdefault(self.scope, Counters()).count(event, played)
+        return Counters.count(self, event, played)
+
+    def cut(self) -> bool:
+        """Begin the next scope. One in which nothing was counted goes on instead: then nothing changes."""
+        if self.scope and self.scope not in self.scopes:
+            return False
+        if not self.scope:
+            self.scopes[0] = Counters(
+                replace(self.totals),
+                self.latest_ms,
+                self.latest_us,
+                self.furthest_ms,
+                self.implausible_ms,
+                self.seen,
+            )
+        self.scope += 1
+        return True
 
 
 @dataclass(slots=True)
@@ -122,6 +177,8 @@ class Model:
 
     def apply(self, event: Event) -> Outcome:
         """Count one event, once. The order of calls is the order of receipt."""
+        if event.kind == CUT:
+            return self._cut(event)
         if self._is_duplicate(event):
             return DUPLICATE
         user, movie, pair = self._counters(event)
@@ -137,18 +194,19 @@ class Model:
         spans, speed = session.played(event, late, self.constants)
         credited_ms = session.credit(event, spans)
         implausible_ms = 0 if late else self._implausible_ms(event, session, credited_ms, speed)
-        unique_cells = pair.mark(spans)
         # A claim is credited as one span, everything else has one span at most.
         effective = effective_ms(credited_ms, speed)
 
+        unique_cells = pair.count(event, Played(spans, credited_ms, effective, implausible_ms))
         user.totals.add(credited_ms, effective, unique_cells)
         movie.totals.add(credited_ms, effective, unique_cells)
-        pair.totals.add(credited_ms, effective, unique_cells)
-        pair.implausible_ms += implausible_ms
-        pair.move(event)
         if not late:
             session.move(event)
-        return Outcome(False, credited_ms, implausible_ms)
+        return Outcome(False, credited_ms, implausible_ms, pair.scope)
+
+    def _cut(self, event: Event) -> Outcome:
+        pair = self.pairs.get((event.user, event.slug))
+        return Outcome(False, scope=pair.scope) if pair and pair.cut() else DUPLICATE
 
     def erase(self, name: str) -> None:
         """Forget a user, and take out of the movies what the user gave to them."""

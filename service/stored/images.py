@@ -29,6 +29,10 @@ async def snapshots_of(
     for stored in await history.pairs(names):
         model.pairs[stored.user, stored.slug] = images.pair_of(PairRecord(*stored.record), stored.coverage)
         versions[stored.user, stored.slug] = stored.version
+    for scope in await history.scopes(names):
+        record = PairRecord(*scope.record)
+        counters = images.counters_of(record, scope.coverage)
+        model.pairs[scope.user, scope.slug].scopes[record.scope] = counters
     for kept in await history.sessions(names):
         session = images.session_of(SessionRecord(*kept.record))  # type: ignore[arg-type]
         model.pairs[kept.user, kept.slug].sessions[kept.session] = session

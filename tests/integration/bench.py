@@ -15,7 +15,7 @@ from service.counters.calls import Bounds
 from service.counters.writer import Writer
 from service.db.history import History
 from service.db.ledger import Ledger
-from service.events.event import KINDS, Event
+from service.events.event import CUT, KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model
 from service.stored.admission import Admission
@@ -118,7 +118,7 @@ def heartbeat(number: int, user: str = "ann", **changes: Any) -> Event:
 
 
 def varied(seed: int, count: int) -> list[Event]:
-    """Every kind with every field, awkward names, and a tenth of the ids used twice."""
+    """Every kind with every field, cuts, awkward names, and a tenth of the ids used twice."""
     chance, events = random.Random(seed), []
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
@@ -142,6 +142,9 @@ def varied(seed: int, count: int) -> list[Event]:
                 duration_ms=chance.choice((None, 7_200_000)),
             )
         )
+        if number % 7 == 0:
+            pair = chance.choice(events)
+            events.append(Event(pair.user, pair.slug, CUT, 0, time_us, time_us))
     return events
 
 

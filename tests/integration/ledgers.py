@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.counters import coverage, keys
-from service.counters.records import SessionRecord
+from service.counters.records import PairRecord, SessionRecord
 from tests.lua.book import Book, book_of_model, seqs_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ async def book_of_postgres(connection: Connection) -> Book:
             (record["user_id"], record["slug"]): _pair(record)
             for record in await connection.fetch(f"SELECT *, {EPOCH_US.format('latest_at')} AS us FROM pairs")
         },
+        "scopes": {
+            (record["user_id"], record["slug"], record["scope"]): _scope(record)
+            for record in await connection.fetch(
+                f"SELECT *, {EPOCH_US.format('latest_at')} AS us FROM scopes"
+            )
+        },
         "sessions": {
             (record["user_id"], record["slug"], record["session"]): _session(record)
             for record in await connection.fetch("SELECT * FROM sessions")
@@ -64,8 +70,14 @@ def _pair(record: asyncpg.Record) -> tuple[object, ...]:
         record["furthest_ms"],
         record["latest_ms"],
         record["us"],
+        record["scope"],
         frozenset(cell for span in coverage.spans(bitmap) for cell in range(*span)),
     )
+
+
+def _scope(record: asyncpg.Record) -> tuple[object, ...]:
+    *counters, cells = _pair(record)
+    return PairRecord(*(0 if value is None else value for value in counters)), cells  # type: ignore[arg-type]
 
 
 def _session(record: asyncpg.Record) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from service.db.ledger import Ledger
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres
 from service.errors import NotRecovered
-from service.events.event import KINDS, Event
+from service.events.event import CUT, KINDS, Event
 from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.conftest import UNSYNCED
 from tests.integration.bench import NOW_US, PARTITIONS, Bench, InjectedError, bench_on, heartbeat, varied
@@ -81,7 +81,7 @@ async def test_rows_are_what_was_sent(bench: Bench) -> None:
         " (extract(epoch FROM received_at) * 1000000)::bigint AS received_us FROM events"
     )
     assert sorted(map(told, rows), key=repr) == sorted(expected_rows(events), key=repr)
-    assert {row["kind"] for row in rows} == set(KINDS)
+    assert {row["kind"] for row in rows} == {*KINDS, CUT}
     assert any(row["implausible_ms"] for row in rows)
 
 
@@ -108,6 +108,7 @@ def told(row: asyncpg.Record) -> tuple[object, ...]:
         row["credited_ms"],
         row["implausible_ms"],
         row["implausible_reason"],
+        row["scope"],
         segments is not None,
     )
 
@@ -123,6 +124,7 @@ def expected_rows(events: list[Event]) -> Iterator[tuple[object, ...]]:
                 outcome.credited_ms,
                 outcome.implausible_ms,
                 FASTER_THAN_CLOCK if outcome.implausible_ms else None,
+                outcome.scope,
                 event.kind == "claim",
             )
 

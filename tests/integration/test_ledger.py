@@ -29,6 +29,7 @@ from service.db.records import (
     Flush,
     MovieShareSnapshot,
     PairSnapshot,
+    ScopeSnapshot,
     SessionSnapshot,
     Snapshots,
     UserSnapshot,
@@ -42,7 +43,7 @@ NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 TODAY = NOON.date()
 FIRST = EntryId(5, 0)
 HUGE = 2**53
-TABLES = ("events", "users", "pairs", "sessions", "movie_shares")
+TABLES = ("events", "users", "pairs", "scopes", "sessions", "movie_shares")
 
 AWKWARD_NAMES = [
     "Ünïcödé",
@@ -249,7 +250,7 @@ async def test_a_late_row_brings_its_day_back(ledger: Ledger, connection: Any) -
 async def test_snapshots_are_written(ledger: Ledger, connection: Any) -> None:
     sent = snapshots(EntryId(HUGE, 7), count=HUGE)
     await ledger.commit(Flush([moved()], (), sent))
-    assert await written(connection) == {"users": 1, "pairs": 1, "sessions": 1, "movie_shares": 1}
+    assert await written(connection) == {"users": 1, "pairs": 1, "scopes": 1, "sessions": 1, "movie_shares": 1}
     pair = await connection.fetchrow("SELECT * FROM pairs")
     assert (pair["watch_ms"], pair["latest_at"], pair["coverage"]) == (HUGE, NOON, sent.pairs[0].coverage)
     assert (pair["version_ms"], pair["version_seq"]) == (HUGE, 7)
@@ -423,7 +424,12 @@ def snapshots(version: EntryId = FIRST, *, count: int = 0, name: str | None = No
     return Snapshots(
         users=[UserSnapshot(user_id, 3, count, count, count, count, 1, version)],
         pairs=[
-            PairSnapshot(user_id, slug, 3, count, count, count, count, count, 9, None, at_us, bits, version)
+            PairSnapshot(user_id, slug, 3, count, count, count, count, count, 9, None, at_us, bits, 1, version)
+        ],
+        scopes=[
+            ScopeSnapshot(
+                user_id, slug, 1, 3, count, count, count, count, count, 9, None, at_us, bits, version
+            )
         ],
         sessions=[
             SessionSnapshot(
@@ -448,6 +454,11 @@ async def counts(connection: Any) -> set[int]:
         *(
             await connection.fetchrow(
                 "SELECT watch_ms, effective_ms, unique_cells, implausible_ms, events FROM pairs"
+            )
+        ),
+        *(
+            await connection.fetchrow(
+                "SELECT watch_ms, effective_ms, unique_cells, implausible_ms, events FROM scopes"
             )
         ),
         *(await connection.fetchrow("SELECT credited_ms, seq_base FROM sessions")),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from service.clock import now_us
 from service.counters import keys
 from service.counters.erasing import Erased, erase
-from service.events.event import KINDS, Event
+from service.events.event import CUT, KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model
 from service.stored.admission import Admission
@@ -99,7 +99,9 @@ class Town:
     def _event(self, user: str | None) -> Event:
         self._sent += 1
         pick = self._random
-        kind = pick.choice(KINDS)
+        kind = pick.choice((*KINDS, CUT))
+        if kind == CUT:
+            return self._cut(user)
         at_ms = pick.randrange(0, 4_000_000)
         received_us = START_US + self._sent * 1_000_000
         return Event(
@@ -117,6 +119,11 @@ class Town:
             speed=pick.choice((1000, 1500)) if kind == "rate" else None,
             segments=((0, at_ms),) if kind == "claim" else (),
         )
+
+    def _cut(self, user: str | None) -> Event:
+        user = user or f"user {self._random.randrange(20)}"
+        now_us = START_US + self._sent * 1_000_000
+        return Event(user, f"movie {self._random.randrange(4)}", CUT, 0, now_us, now_us)
 
     async def check(self) -> None:
         """Redis holds what the model says, once everybody is back, and a flush leaves nothing waiting."""

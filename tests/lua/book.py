@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.counters import keys, packing, scripts
+from service.counters import images, keys, packing, scripts
 from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
 from service.counters.servers import home_of
 from service.limits import SEQ_WINDOW
@@ -72,9 +72,15 @@ def book_of_model(model: Model, since_us: int) -> Book:
                 pair.furthest_ms,
                 pair.latest_ms,
                 pair.latest_us,
+                pair.scope,
                 cells_of(pair.seen),
             )
             for pair_name, pair in model.pairs.items()
+        },
+        "scopes": {
+            (*pair_name, scope): (images.scope_record_of(counters, scope), cells_of(counters.seen))
+            for pair_name, pair in model.pairs.items()
+            for scope, counters in pair.scopes.items()
         },
         "sessions": {
             (*pair_name, session_name): _session(session)
@@ -98,7 +104,7 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
         [keys.log(partition)],
         [packing.pack_names(names)],
     )
-    _, user_records, movie_records, pair_records, coverages, session_records = reply
+    _, user_records, movie_records, pair_records, coverages, session_records, scopes = reply
     return {
         "users": {
             name: await _user(redis, partition, name, record, since_us)
@@ -108,6 +114,11 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
         "pairs": {
             pair: await _pair(redis, partition, pair, record, coverage or b"")
             for pair, record, coverage in zip(pairs, pair_records, coverages, strict=True)
+        },
+        "scopes": {
+            (*pair, scope): (PairRecord.unpack(record), _cells(coverage or b""))
+            for pair, found in zip(pairs, scopes, strict=True)
+            for scope, record, coverage in zip(*[iter(found or ())] * 3, strict=True)
         },
         "sessions": {
             (*pairs[pair], session): _session_record(record)
@@ -160,14 +171,18 @@ async def _pair(
     redis: Redis, partition: int, names: tuple[str, str], record: bytes, coverage: bytes
 ) -> tuple[object, ...]:
     pair = PairRecord.unpack(record)
-    seen = {
-        place * 8 + bit for place, byte in enumerate(coverage) for bit in range(8) if byte >> (7 - bit) & 1
-    }
     return (
         *pair[:7],
         pair.latest_ms if pair.latest_us else None,
         pair.latest_us or None,
-        frozenset(seen),
+        pair.scope,
+        _cells(coverage),
+    )
+
+
+def _cells(bitmap: bytes) -> frozenset[int]:
+    return frozenset(
+        place * 8 + bit for place, byte in enumerate(bitmap) for bit in range(8) if byte >> (7 - bit) & 1
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.counters.erasing import erase
-from service.events.event import KINDS, Event
+from service.events.event import CUT, KINDS, Event
 from service.rules.constants import Constants
 from service.rules.model import Model, Outcome
 from tests.lua.book import apply, book_of_model, book_of_redis
@@ -45,7 +45,7 @@ speeds = st.one_of(st.none(), st.sampled_from((100, 500, 1000, 1250, 2000, 16000
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    kind = draw(st.just("heartbeat") | st.sampled_from(KINDS))
+    kind = draw(st.just("heartbeat") | st.sampled_from((*KINDS, CUT)))
     received_us = START_US
     timed = draw(st.booleans())
     late_us = draw(st.one_of(st.just(0), st.integers(0, 60_000_000), st.integers(0, 10**15))) if timed else 0
@@ -84,7 +84,8 @@ def spelled(outcome: Outcome) -> str:
     if outcome.duplicate:
         return "D"
     excess = f"!{outcome.implausible_ms}" if outcome.implausible_ms else ""
-    return f"{outcome.credited_ms}{excess}"
+    scope = f"@{outcome.scope}" if outcome.scope else ""
+    return f"{outcome.credited_ms}{excess}{scope}"
 
 
 steps = st.lists(st.sampled_from((0, 1, 500, 1_000_000, 10_000_000, 61_000_000)), min_size=1, max_size=9)
@@ -159,7 +160,7 @@ async def test_they_agree_on_one_session(
 def viewings(draw: st.DrawFn) -> list[Event]:
     """What viewers do: a heartbeat on, a jump, a gap at its bound, a late report, another device, another movie."""
     kinds = st.just("heartbeat") | st.sampled_from(
-        ("heartbeat", "play", "pause", "seek", "rate", "segment", "mark", "load")
+        ("heartbeat", "play", "pause", "seek", "rate", "segment", "mark", "load", CUT)
     )
     ahead = st.just(10_000) | st.sampled_from((0, 1, 5_000, 10_000, 29_999, 30_000, 30_001, 300_000))
     back = st.sampled_from((-10_000, -10_500, -25_000, -100_000))

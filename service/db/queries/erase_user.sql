@@ -9,6 +9,9 @@ WITH gone_events AS (
 gone_pairs AS (
     DELETE FROM pairs WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4) RETURNING 1
 ),
+gone_scopes AS (
+    DELETE FROM scopes WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4)
+),
 gone_sessions AS (
     DELETE FROM sessions WHERE user_id = $1 AND (version_ms, version_seq) < ($3, $4) RETURNING 1
 ),

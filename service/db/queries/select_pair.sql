@@ -1,6 +1,6 @@
 -- $1: user, $2: digest of the slug.
 SELECT
     user_id, slug, watch_ms, effective_ms, unique_cells, implausible_ms, events,
-    furthest_ms, latest_ms, latest_at, coverage, version_ms, version_seq
+    furthest_ms, latest_ms, latest_at, coverage, scope, version_ms, version_seq
 FROM pairs
 WHERE user_id = $1 AND name_digest = $2

@@ -1,12 +1,12 @@
 -- Writes snapshots of pairs, each only over an older one. An array a column, in the order of the columns.
 INSERT INTO pairs AS stored (
     user_id, slug, partition, watch_ms, effective_ms, unique_cells, implausible_ms, events,
-    furthest_ms, latest_ms, latest_at, coverage, name_digest, version_ms, version_seq
+    furthest_ms, latest_ms, latest_at, coverage, scope, name_digest, version_ms, version_seq
 )
 SELECT * FROM unnest(
     $1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::bigint[], $9::int[], $10::int[], $11::timestamptz[], $12::bytea[], $13::bytea[],
-    $14::bigint[], $15::bigint[]
+    $8::bigint[], $9::int[], $10::int[], $11::timestamptz[], $12::bytea[], $13::int[], $14::bytea[],
+    $15::bigint[], $16::bigint[]
 )
 ON CONFLICT (user_id, name_digest) DO UPDATE SET
     watch_ms = excluded.watch_ms,
@@ -18,6 +18,7 @@ ON CONFLICT (user_id, name_digest) DO UPDATE SET
     latest_ms = excluded.latest_ms,
     latest_at = excluded.latest_at,
     coverage = excluded.coverage,
+    scope = excluded.scope,
     version_ms = excluded.version_ms,
     version_seq = excluded.version_seq,
     updated_at = now()
