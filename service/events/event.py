@@ -8,7 +8,7 @@ KINDS: Final = ("heartbeat", "segment", "play", "pause", "end", "seek", "rate", 
 """Event kinds (design 2). Their order is their number in packed runs: only ever append."""
 
 CUT: Final = "cut"
-"""Of no client's event: from here on what is played of the pair counts in its next scope (`service.rules.model.Pair`)."""
+"""Of no client's event: from here on what is played counts in the pair's next scope (`service.rules.model.Pair`)."""
 
 
 class Event(NamedTuple):

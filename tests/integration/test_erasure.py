@@ -26,14 +26,14 @@ async def traces(town: Town, name: str) -> dict[str, int]:
         dumped = await town.redis.dump(key) or b""
         in_redis += name.encode() in key or name.encode() in dumped
     found = {"redis": in_redis}
-    for table in ("events", "users", "pairs", "sessions"):
+    for table in ("events", "users", "pairs", "scopes", "sessions"):
         found[table] = await town.history._pool.fetchval(
             f"SELECT count(*) FROM {table} WHERE user_id = $1", name
         )
     return found
 
 
-NOWHERE = {"redis": 0, "events": 0, "users": 0, "pairs": 0, "sessions": 0}
+NOWHERE = {"redis": 0, "events": 0, "users": 0, "pairs": 0, "scopes": 0, "sessions": 0}
 
 
 async def agree(town: Town) -> None:
@@ -43,8 +43,8 @@ async def agree(town: Town) -> None:
     # A movie of whom all viewers were erased keeps an empty share, without anybody's name.
     book["movies"] = {slug: totals for slug, totals in book["movies"].items() if any(totals)}
     # Times are whole microseconds on these connections.
-    assert {part: book[part] for part in ("users", "movies", "sessions")} == {
-        part: expected_of(town.model)[part] for part in ("users", "movies", "sessions")
+    assert {part: book[part] for part in ("users", "movies", "scopes", "sessions")} == {
+        part: expected_of(town.model)[part] for part in ("users", "movies", "scopes", "sessions")
     }
 
 

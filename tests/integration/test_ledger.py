@@ -250,7 +250,13 @@ async def test_a_late_row_brings_its_day_back(ledger: Ledger, connection: Any) -
 async def test_snapshots_are_written(ledger: Ledger, connection: Any) -> None:
     sent = snapshots(EntryId(HUGE, 7), count=HUGE)
     await ledger.commit(Flush([moved()], (), sent))
-    assert await written(connection) == {"users": 1, "pairs": 1, "scopes": 1, "sessions": 1, "movie_shares": 1}
+    assert await written(connection) == {
+        "users": 1,
+        "pairs": 1,
+        "scopes": 1,
+        "sessions": 1,
+        "movie_shares": 1,
+    }
     pair = await connection.fetchrow("SELECT * FROM pairs")
     assert (pair["watch_ms"], pair["latest_at"], pair["coverage"]) == (HUGE, NOON, sent.pairs[0].coverage)
     assert (pair["version_ms"], pair["version_seq"]) == (HUGE, 7)
@@ -424,7 +430,9 @@ def snapshots(version: EntryId = FIRST, *, count: int = 0, name: str | None = No
     return Snapshots(
         users=[UserSnapshot(user_id, 3, count, count, count, count, 1, version)],
         pairs=[
-            PairSnapshot(user_id, slug, 3, count, count, count, count, count, 9, None, at_us, bits, 1, version)
+            PairSnapshot(
+                user_id, slug, 3, count, count, count, count, count, 9, None, at_us, bits, 1, version
+            )
         ],
         scopes=[
             ScopeSnapshot(

@@ -42,12 +42,8 @@ def upgrade() -> None:
         _count("unique_cells", "cells seen in it: bits set in coverage"),
         _count("implausible_ms", "watch time that the clock does not allow"),
         _count("events", "events counted in it"),
-        sa.Column(
-            "furthest_ms", sa.Integer(), nullable=False, comment="the highest position reached in it"
-        ),
-        sa.Column(
-            "latest_ms", sa.Integer(), nullable=True, comment="position of its most recent event"
-        ),
+        sa.Column("furthest_ms", sa.Integer(), nullable=False, comment="the highest position reached in it"),
+        sa.Column("latest_ms", sa.Integer(), nullable=True, comment="position of its most recent event"),
         sa.Column(
             "latest_at",
             sa.DateTime(timezone=True),
