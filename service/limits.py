@@ -99,3 +99,30 @@ ASSIGN_RUN_MAX = 500
 
 RENEW_RUN_MAX = 200
 """Attempts that the worker opens in one transaction, for the same reason."""
+
+CLIENT_ID_CHARS_MAX = 128
+"""What a player calls a segment, a seek or a session of its own: with the session's name it fits into an event's id."""
+
+WATCH_SESSION_CHARS_MAX = 64
+"""The name of a watching session: a UUID, and room for another kind of it."""
+
+PROGRESS_SEGMENTS_MAX = 2000
+"""Segments of one session in one body: some hours of what a player buffered. More come in another body."""
+
+PROGRESS_SEEKS_MAX = 200
+"""Seeks of one session in one body: each past the limit is looked at and written by itself."""
+
+SYNC_SESSIONS_MAX = 100
+"""Sessions whose buffered progress comes in one body."""
+
+CLIENT_INFO_BYTES_MAX = 4096
+"""What a player says of itself: the name of a browser is long, a log is none of it."""
+
+SEEK_REASON_CHARS_MAX = 500
+"""What a player says of a seek."""
+
+WATCH_SESSIONS_KNOWN_MAX = 20_000
+"""Watching sessions that one process remembers, half a KB each: Postgres may be away, and these go on."""
+
+LOOK_RUN_MAX = 500
+"""Watching sessions that are looked at in one step, whether they are stale."""

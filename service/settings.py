@@ -98,6 +98,15 @@ class Settings(BaseSettings):
         int, Field(description="how long an event's id is remembered", ge=1, le=30 * 86400)
     ] = 86400
 
+    stale_session_seconds: Annotated[
+        int,
+        Field(
+            description="a watching session of which nothing was heard for so long is closed with what it had",
+            ge=1,
+            le=86400,
+        ),
+    ] = 300
+
     queue_events_max: Annotated[
         int, Field(description="events that may wait in one HTTP process for Redis; past it 503", ge=1)
     ] = 50_000

@@ -12,6 +12,7 @@ from service.api.context import (
     ADMISSION,
     COURSES,
     HISTORY,
+    PLAYING,
     READER,
     READMIT,
     REDIS,
@@ -25,9 +26,11 @@ from service.api.guard import guard_of
 from service.api.room import room_of
 from service.api.routes import add_routes
 from service.api.server import Runner, end_sockets, end_streams
+from service.api.video.playing import Playing
 from service.counters.calls import Bounds
 from service.counters.connection import broken_promises, connect, verify
 from service.counters.constants import constants_of
+from service.counters.heard import Heard
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
@@ -75,6 +78,8 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
 
     async def courses(app: web.Application) -> AsyncIterator[None]:
         app[COURSES] = await Courses.connect(database_url)
+        heard = Heard(app[REDIS], settings.partitions)
+        app[PLAYING] = Playing(app[COURSES], app[WRITER], app[READER], heard, settings.stale_session_seconds)
         yield
         await app[COURSES].close()
 

@@ -12,6 +12,7 @@ from service.access.people import Person
 from service.api.body import Patience
 from service.api.inbox import Inbox
 from service.api.room import Room
+from service.api.video.playing import Playing
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
@@ -33,6 +34,7 @@ WRITER = web.AppKey("writer", Writer)
 HISTORY = web.AppKey("history", History)
 ADMISSION = web.AppKey("admission", Admission)
 COURSES = web.AppKey("courses", Courses)
+PLAYING = web.AppKey("playing", Playing)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 

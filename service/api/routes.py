@@ -39,6 +39,7 @@ from service.api.schemas import (
     Ready,
     User,
 )
+from service.api.video.calls import VIDEO_CALLS, VIDEO_TAGS
 from service.limits import PAGE_MAX, SLUG_CHARS_MAX, USER_CHARS_MAX
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ TAGS = {
     "events": "What players and event generators send.",
     "counters": "What was counted, as it is now.",
     **COURSE_TAGS,
+    **VIDEO_TAGS,
     "operation": "For whoever runs playhead.",
     "interface": "This description.",
 }
@@ -345,4 +347,4 @@ CALLS = (
     ),
 )
 
-ALL_CALLS = (*CALLS, *COURSE_CALLS)
+ALL_CALLS = (*CALLS, *COURSE_CALLS, *VIDEO_CALLS)

@@ -15,8 +15,9 @@ length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
     {p7}:scopes:<user>          hash         what was played of each pair in each of its scopes, once it was cut
     {p7}:scoped:<n>:<user><scope>:<slug>  string  bitmap of the seconds seen of a movie in a scope
     {p7}:movie:<slug>           string       this partition's share of a movie's totals
+    {p7}:heard:<session>        hash         when a watching session of the partition's user was last heard of
 
-The scripts spell them too (`lua/include/names.lua`): they are given one key of the partition, and the names.
+The scripts spell all but `heard` (`lua/include/names.lua`): they are given one key of the partition, and the names.
 
 The buckets of API keys are of no partition: `playhead:bucket:<unit>:<key>`, a hash each.
 """
@@ -83,6 +84,10 @@ def scope_coverage(partition: int, name: str, slug: str, scope: int) -> str:
 
 def movie(partition: int, slug: str) -> str:
     return f"{_tag(partition)}movie:{slug}"
+
+
+def heard(partition: int, session: str) -> str:
+    return f"{_tag(partition)}heard:{session}"
 
 
 def pair_field(slug: str) -> str:

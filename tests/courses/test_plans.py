@@ -51,7 +51,12 @@ INSERT INTO viewing_speeds SELECT user_id, slug_digest, scope, name_digest, 1000
 INSERT INTO viewing_flags SELECT user_id, slug_digest, scope, name_digest, 'faster_than_clock', 1, '' FROM viewings;
 INSERT INTO playing_hours
     SELECT user_id, hour, name_digest, '' FROM viewings, generate_series(480000, 480001) hour WHERE scope = 0;
-ANALYZE attempt_scopes, viewings, viewing_speeds, viewing_flags, playing_hours;
+INSERT INTO watch_sessions SELECT 'session ' || n, 'user ' || n % 400, 'lesson ' || n % 1000 + 1, 1, 'slug', NULL, NULL,
+    now(), now() + n * interval '1 s', CASE WHEN n % 10 = 0 THEN now() END, 'client'
+    FROM generate_series(1, 3000) n;
+INSERT INTO seeks SELECT session, m, user_id, lesson, 1, 'slug', NULL, 0, 9000, 0, 'flagged', true, true, NULL, now()
+    FROM watch_sessions, generate_series(1, 3) m;
+ANALYZE watch_sessions, seeks, attempt_scopes, viewings, viewing_speeds, viewing_flags, playing_hours;
 INSERT INTO attempt_speeds SELECT attempt, lesson, 1, 1000, 5000, 5000 FROM attempt_lessons;
 INSERT INTO credits (
     attempt, user_id, lesson, revision, created_at, window_months, cap_permille, includes_flagged, since_at, until_at,

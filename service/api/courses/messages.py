@@ -48,7 +48,11 @@ def answer(document: object, status: int = 200) -> web.Response:
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
     """Raises BadRequest for what is not JSON, Invalid for what is not the model's."""
-    body = await read_whole(request, request.app[SETTINGS].body_timeout_seconds)
+    return parse(await read_whole(request, request.app[SETTINGS].body_timeout_seconds), model)
+
+
+def parse(body: bytes, model: type[Model]) -> Model:
+    """Raises as `read_body`."""
     try:
         return model.model_validate_json(body)
     except ValidationError as invalid:

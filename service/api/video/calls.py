@@ -1,0 +1,9 @@
+"""The calls of players, all together."""
+
+from __future__ import annotations
+
+from service.api.video.session_calls import SESSION_CALLS
+
+VIDEO_TAGS = {"video": "Watching lessons, in the paths and words of the front ends that there are."}
+
+VIDEO_CALLS = (*SESSION_CALLS,)
