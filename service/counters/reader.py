@@ -1,30 +1,22 @@
-"""Reads of live counters, each in one round trip, which those of users share."""
+"""Reads of live counters, which share round trips.
+
+Most need one, of plain keys. Where those do not hold the answer (a movie that the user turned away from, a user who is
+not there) a script tells the whole of one moment.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from redis.exceptions import RedisError
-
-from service.counters import keys
-from service.counters.cluster import Cluster
+from service.counters import current, keys
+from service.counters.fetching import Fetching
 from service.counters.gathering import Gathering
 from service.counters.partitions import partition_of
 from service.counters.records import MovieRecord, PairRecord, UserRecord
-from service.errors import NotFound, RedisUnavailable
+from service.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from redis.asyncio import Redis
-
-READS_MAX = 32
-"""Reads of movies of one process at the same moment, half of its connections; the others wait for their turn."""
-
-TURN_SECONDS = 5.0
-"""How long they wait: a Redis that keeps them longer is as good as away."""
 
 
 class RecentPair(NamedTuple):
@@ -46,20 +38,16 @@ class Reader:
     """Raises RedisUnavailable, and PostgresUnavailable of a user who is there only."""
 
     def __init__(self, redis: Redis, partitions: int, stored: Stored) -> None:
-        self._redis = redis
         self._partitions = partitions
         self._stored = stored
         self._gathering = Gathering(redis)
-        self._turns = asyncio.Semaphore(READS_MAX)
+        self._fetching = Fetching(redis)
 
     async def movie(self, slug: str) -> MovieRecord:
         """A movie's totals: the sum of its shares in all partitions. Raises NotFound when there is none."""
         spelled = [keys.movie(partition, slug) for partition in range(self._partitions)]
-        found = await self._in_turn(partial(_get_all, self._redis, spelled))
-        shares = [MovieRecord.unpack(share) for share in found if share is not None]
-        total = MovieRecord()
-        for share in shares:
-            total = total.plus(share)
+        shares = [MovieRecord.unpack(share) for share in await self._fetching.fetch_each(spelled) if share]
+        total = MovieRecord(*map(sum, zip(*shares, strict=True)))
         if not total.viewers:  # never seen, or by nobody who was not erased
             raise NotFound(f"no event of movie {slug!r} was ever received")
         return total
@@ -67,10 +55,8 @@ class Reader:
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
         partition = self._partition(name)
-        record, may_be_stored = await self._gathering.read(partition, "read_user", [name])
-        found = UserRecord.unpack(record) if record else None
-        if may_be_stored:
-            found = await self._stored.user(name)
+        (record,) = await self._fetching.fetch(partition, [keys.user(partition, name)])
+        found = current.totals_of(record) if record else await self._absent_user(partition, name)
         if found is None or not found.events:
             raise NotFound(f"no event of user {name!r} was ever received")
         return found
@@ -78,13 +64,28 @@ class Reader:
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        record, bitmap, may_be_stored = await self._gathering.read(partition, "read_pair", [name, slug])
-        found = (PairRecord.unpack(record), bitmap or b"") if record else None
-        if may_be_stored:
-            found = await self._stored.pair(name, slug)
+        record, bitmap = await self._fetching.fetch(
+            partition, [keys.user(partition, name), keys.coverage(partition, name, slug)]
+        )
+        found = current.pair_of(record, slug, bitmap or b"") if record else None
+        found = found or await self._other_pair(partition, name, slug)
         if found is None:
             raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")
         return found
+
+    async def _absent_user(self, partition: int, name: str) -> UserRecord | None:
+        """One of whom there was nothing a moment ago."""
+        record, may_be_stored = await self._gathering.read(partition, "read_user", [name])
+        if may_be_stored:
+            return await self._stored.user(name)
+        return UserRecord.unpack(record) if record else None
+
+    async def _other_pair(self, partition: int, name: str, slug: str) -> tuple[PairRecord, bytes] | None:
+        """One that its user was not at a moment ago."""
+        record, bitmap, may_be_stored = await self._gathering.read(partition, "read_pair", [name, slug])
+        if may_be_stored:
+            return await self._stored.pair(name, slug)
+        return (PairRecord.unpack(record), bitmap or b"") if record else None
 
     async def recent_pairs(self, name: str, limit: int, after: tuple[int, str] | None) -> list[RecentPair]:
         """Up to `limit` pairs of a user, latest first, from after this time in us and slug on.
@@ -109,29 +110,5 @@ class Reader:
             raise NotFound(f"no event of user {name!r} was ever received")
         return pairs
 
-    async def _in_turn(self, read: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise RedisUnavailable(f"Redis answers too slowly: {READS_MAX} reads are under way") from None
-        try:
-            return await read()
-        finally:
-            self._turns.release()
-
     def _partition(self, name: str) -> int:
         return partition_of(name, self._partitions)
-
-
-async def _get_all(redis: Redis, spelled: list[str]) -> list[bytes | None]:
-    """One command where all keys are at one server; in a cluster they are in different slots."""
-    try:
-        if not isinstance(redis, Cluster):
-            return await redis.mget(spelled)  # type: ignore[return-value]
-        pipeline = redis.pipeline(transaction=False)
-        for key in spelled:
-            pipeline.get(key)
-        return await pipeline.execute()
-    except (RedisError, OSError) as failed:
-        raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed

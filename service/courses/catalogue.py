@@ -40,18 +40,18 @@ class Catalogue:
             are_lessons_new = await _put_lessons(connection, course, drafts, now_us)
             if are_lessons_new or stored["archived_at"] is not None or terms_of(stored) != terms:
                 await connection.execute(query("update_course"), course, *values, now_us)
-            return await _read(connection, course)
+            return await read_course(connection, course)
 
     async def get(self, course: str) -> Course:
         """Archived ones, too. Raises NotFound."""
         async with self._database.transaction() as connection:
-            return await _read(connection, course)
+            return await read_course(connection, course)
 
     async def archive(self, course: str, now_us: int) -> Course:
         """Not assigned and not renewed any more; what is assigned goes on. Raises NotFound."""
         async with self._database.transaction() as connection:
             await connection.execute(query("archive_course"), course, now_us)
-            return await _read(connection, course)
+            return await read_course(connection, course)
 
     async def page(self, limit: int, after: str = "", *, with_archived: bool = False) -> list[Course]:
         """By name, from after this one on."""
@@ -75,7 +75,8 @@ class Catalogue:
         return LessonHistory(row["course"], lesson_of(row), history, row["removed_at"])
 
 
-async def _read(connection: Connection, course: str) -> Course:
+async def read_course(connection: Connection, course: str) -> Course:
+    """Raises NotFound."""
     row = await connection.fetchrow(query("select_course"), course)
     if row is None:
         raise NotFound(f"there is no course {course!r}")

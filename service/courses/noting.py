@@ -87,7 +87,7 @@ Needed: TypeAlias = dict[tuple[str, str, int], Needs]
 async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unkept | None]:
     """Inside a transaction. Gives why each was not kept; None where it was."""
     attempts = await _locked(connection, {one.attempt for one in progress})
-    needed = await _needed(connection, progress, attempts)
+    needed = await needs_of(connection, progress, attempts)
     outcomes = [_refusal(one, attempts, needed) for one in progress]
     kept = _folded(one for one, refused in zip(progress, outcomes, strict=True) if refused is None)
     if kept:
@@ -99,7 +99,9 @@ async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unk
             for one in kept
         ]
         await connection.execute(query("upsert_attempt_lessons"), *map(list, zip(*counted, strict=True)))
-        await _judge(connection, [attempts[number] for number in sorted({one.attempt for one in kept})])
+        noted = sorted({one.attempt for one in kept})
+        await connection.execute(query("upsert_attempt_speeds"), noted)
+        await judge(connection, [attempts[number] for number in noted])
     return outcomes
 
 
@@ -127,7 +129,7 @@ async def _locked(connection: Connection, numbers: Collection[int]) -> dict[int,
     return {row["attempt"]: attempt_of(row) for row in rows}
 
 
-async def _needed(
+async def needs_of(
     connection: Connection, progress: Iterable[Progress], attempts: Mapping[int, Attempt]
 ) -> Needed:
     keys = sorted(
@@ -200,7 +202,7 @@ def counted_of(one: Progress, credited: Credited | None, needs: Needs) -> Counte
     )
 
 
-async def _judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
+async def judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
     """Bring the dates of attempts, and of their assignments, level with what they have of their lessons."""
     records: dict[int, list[LessonRecord]] = {attempt.attempt: [] for attempt in attempts}
     for record in await records_of(connection, records):
@@ -214,7 +216,7 @@ async def _judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
     await connection.execute(
         query("update_attempts"),
         list(records),
-        [min(record.started_us for record in has) for has in records.values()],
+        [min((record.started_us for record in has), default=None) for has in records.values()],
         [_latest(*(record.last_viewed_us for record in has)) for has in records.values()],
         completed_us,
     )

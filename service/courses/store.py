@@ -7,6 +7,7 @@ from typing import Self
 from service.courses.assignments import Assignments
 from service.courses.attempts import Attempts
 from service.courses.catalogue import Catalogue
+from service.courses.credits import Credits
 from service.courses.database import Database
 from service.courses.seeks import Seeks
 from service.courses.sessions import Sessions
@@ -20,6 +21,7 @@ class Courses:
         self.teams = Teams(database)
         self.assignments = Assignments(database)
         self.attempts = Attempts(database)
+        self.credits = Credits(database)
         self.sessions = Sessions(database)
         self.seeks = Seeks(database)
 

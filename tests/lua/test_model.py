@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.counters import coverage, current, images, keys
 from service.counters.erasing import erase
 from service.events.event import CUT, KINDS, Event
 from service.rules.constants import Constants
@@ -110,6 +111,21 @@ async def agree(redis: Redis, events: list[Event], cut: int) -> None:
         assert await apply(redis, PARTITION, run, CONSTANTS) == [spelled(model.apply(event)) for event in run]
     since_us = events[-1].received_us - CONSTANTS.idempotency_window_us
     assert await book_of_redis(redis, PARTITION, model, since_us) == book_of_model(model, since_us)
+    await agree_where_users_are(redis, model)
+
+
+async def agree_where_users_are(redis: Redis, model: Model) -> None:
+    """Of everybody one pair is in the user's own record, where it is read without a script."""
+    names = list(model.pairs)
+    users: list[Any] = await redis.mget([keys.user(PARTITION, user) for user, _ in names])
+    bitmaps: list[Any] = await redis.mget([keys.coverage(PARTITION, *name) for name in names])
+    found = 0
+    for (user, slug), record, bitmap in zip(names, users, bitmaps, strict=True):
+        if current_pair := current.pair_of(record, slug, bitmap or b""):
+            pair = model.pairs[user, slug]
+            assert current_pair == (images.record_of(pair), coverage.bitmap_of(pair.seen))
+            found += 1
+    assert found == len(model.users)
 
 
 @unhurried
