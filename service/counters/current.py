@@ -9,7 +9,7 @@ from struct import Struct
 
 from service.counters.records import PairRecord, UserRecord
 
-_TOTALS_BYTES, _PAIR_BYTES = 64, 60
+_TOTALS_BYTES, _PAIR_BYTES = 64, 64
 _LENGTH = Struct(">H")
 _TAIL = Struct(">II")
 
