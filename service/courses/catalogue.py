@@ -92,11 +92,18 @@ async def _put_lessons(
     _refuse_foreign(course, known)
     by_name = {row["lesson"]: lesson_of(row) for row in known}
     lessons = [revise(draft, by_name.get(draft.lesson)) for draft in drafts]
-    if lessons == [lesson_of(row) for row in await connection.fetch(query("select_lessons"), [course])]:
+    before = [lesson_of(row) for row in await connection.fetch(query("select_lessons"), [course])]
+    if lessons == before:
         return False
     await _write(connection, course, lessons, now_us)
     await connection.execute(query("remove_lessons"), course, names, now_us)
+    if _videos(lessons) != _videos(before):
+        await connection.execute(query("mark_attempts_of_course"), course)
     return True
+
+
+def _videos(lessons: Sequence[Lesson]) -> set[tuple[str, int]]:
+    return {(lesson.lesson, lesson.revision) for lesson in lessons}
 
 
 async def _write(connection: Connection, course: str, lessons: list[Lesson], now_us: int) -> None:

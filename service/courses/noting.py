@@ -84,11 +84,16 @@ Needed: TypeAlias = dict[tuple[str, str, int], Needs]
 """By course, lesson and revision."""
 
 
-async def note(connection: Connection, progress: Sequence[Progress]) -> list[Unkept | None]:
-    """Inside a transaction. Gives why each was not kept; None where it was."""
+async def note(
+    connection: Connection, progress: Sequence[Progress], *, with_closed: bool = False
+) -> list[Unkept | None]:
+    """Inside a transaction. Gives why each was not kept; None where it was.
+
+    `with_closed`: who knows that it was watched while the attempt was open may note it later, too.
+    """
     attempts = await _locked(connection, {one.attempt for one in progress})
     needed = await needs_of(connection, progress, attempts)
-    outcomes = [_refusal(one, attempts, needed) for one in progress]
+    outcomes = [_refusal(one, attempts, needed, with_closed=with_closed) for one in progress]
     kept = _folded(one for one, refused in zip(progress, outcomes, strict=True) if refused is None)
     if kept:
         credited = await credited_of(connection, {one.attempt for one in kept})
@@ -153,11 +158,13 @@ async def needs_of(
     }
 
 
-def _refusal(one: Progress, attempts: Mapping[int, Attempt], needed: Needed) -> Unkept | None:
+def _refusal(
+    one: Progress, attempts: Mapping[int, Attempt], needed: Needed, *, with_closed: bool
+) -> Unkept | None:
     attempt = attempts.get(one.attempt)
     if attempt is None:
         return Unkept.UNKNOWN_ATTEMPT
-    if attempt.closed_us is not None:
+    if attempt.closed_us is not None and not with_closed:
         return Unkept.ATTEMPT_CLOSED
     return None if (attempt.course, one.lesson, one.revision) in needed else Unkept.UNKNOWN_LESSON
 

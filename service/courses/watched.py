@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from service.courses.completion import Completion, completion_of
+from service.courses.noting import Progress, credited_of, note
+from service.courses.queries import query
 from service.errors import NotFound
 from service.rules.spans import whole_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     import asyncpg
 
     from service.courses.database import Database
+    from service.courses.noting import Key
+    from service.db.connections import Connection
 
 
 class Scope(Protocol):
@@ -40,10 +44,14 @@ class Scope(Protocol):
 
 
 class Scopes(Protocol):
-    """The live counters, by scope."""
+    """The live counters, by scope. Pairs are named by user and slug. Raises Unavailable."""
 
     async def read(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Sequence[Scope]]:
-        """Of each pair (user, slug) all scopes in which anything was counted, ascending. Raises Unavailable."""
+        """Of each pair all scopes in which anything was counted, ascending."""
+        ...
+
+    async def cut(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
+        """The scope of each pair that is current from now on, in which nothing was counted before."""
         ...
 
 
@@ -107,11 +115,10 @@ class Watched:
 
         Closed, it has what it had then. An attempt that is not there has nothing.
         """
-        rows = await self._database.rows("select_attempt_scopes", list(attempts))
-        pairs = sorted({(row["user_id"], row["slug"]) for row in rows if row["scope_first"] is not None})
-        scopes = dict(zip(pairs, await self._scopes.read(pairs), strict=True)) if pairs else {}
+        async with self._database.transaction() as connection:
+            stored = await stored_of(connection, attempts)
         found: dict[int, list[WatchedLesson]] = {attempt: [] for attempt in attempts}
-        for lesson in _lessons(rows, scopes):
+        for lesson in await lessons_of(self._scopes, stored):
             found[lesson.attempt].append(lesson)
         return found
 
@@ -122,30 +129,72 @@ class Watched:
             raise NotFound(f"attempt {attempt} has no lesson {lesson!r}")
         return max(found, key=lambda one: one.revision)
 
+    async def note(self, attempt: int) -> None:
+        """Keep what the attempt has now, as following will within seconds, and whether that completes it."""
+        lessons = (await self.of_attempts([attempt]))[attempt]
+        progress = [one for lesson in lessons if (one := progress_of(lesson))]
+        async with self._database.transaction() as connection:
+            await note(connection, progress)
 
-def _lessons(
-    rows: Iterable[asyncpg.Record], scopes: dict[tuple[str, str], Sequence[Scope]]
-) -> list[WatchedLesson]:
-    """One for each video of each attempt, of all ranges that it has."""
-    ranges: dict[tuple[int, str, int], list[Range]] = {}
-    described: dict[tuple[int, str, int], asyncpg.Record] = {}
-    for row in rows:
-        key = row["attempt"], row["lesson"], row["revision"]
-        described[key] = row
-        mine = ranges.setdefault(key, [])
+
+@dataclass(slots=True)
+class Stored:
+    """What Postgres knows of one video of an attempt: which scopes are its own, and what it is credited."""
+
+    row: asyncpg.Record
+    ranges: list[Range]
+    credited: int = 0
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.row["user_id"], self.row["slug"]
+
+
+async def stored_of(connection: Connection, attempts: Collection[int]) -> list[Stored]:
+    """Of all videos of these attempts, in the order of their courses."""
+    stored: dict[Key, Stored] = {}
+    for row in await connection.fetch(query("select_attempt_scopes"), list(attempts)):
+        one = stored.setdefault((row["attempt"], row["lesson"], row["revision"]), Stored(row, []))
         if row["scope_first"] is not None:
-            mine.append(Range(row["scope_first"], row["scope_last"]))
-    return [_lesson(row, ranges[key], scopes) for key, row in described.items()]
+            one.ranges.append(Range(row["scope_first"], row["scope_last"]))
+    for key, credited in (await credited_of(connection, attempts)).items():
+        if key in stored:
+            stored[key].credited = credited.seen
+    return list(stored.values())
 
 
-def _lesson(
-    row: asyncpg.Record, ranges: Sequence[Range], scopes: dict[tuple[str, str], Sequence[Scope]]
-) -> WatchedLesson:
-    mine = [
-        scope
-        for scope in scopes.get((row["user_id"], row["slug"]), ())
-        if any(one.holds(scope.number) for one in ranges)
-    ]
+async def lessons_of(scopes: Scopes, stored: Sequence[Stored]) -> list[WatchedLesson]:
+    """With what the counters have of them now."""
+    pairs = sorted({one.pair for one in stored if one.ranges})
+    found = dict(zip(pairs, await scopes.read(pairs), strict=True)) if pairs else {}
+    return [_lesson(one, found.get(one.pair, ())) for one in stored]
+
+
+def progress_of(
+    lesson: WatchedLesson, first_us: int | None = None, last_us: int | None = None
+) -> Progress | None:
+    """What is to be noted of it; None where nothing was watched yet. `first_us` is when it was, `last_us` when last.
+
+    Without them it is the latest event that tells; an earlier start may be noted later.
+    """
+    last_us = lesson.latest_us if last_us is None else last_us
+    if not lesson.own or last_us is None:
+        return None
+    return Progress(
+        lesson.attempt,
+        lesson.lesson,
+        lesson.revision,
+        lesson.own,
+        lesson.watch_ms,
+        lesson.effective_ms,
+        last_us if first_us is None else first_us,
+        last_us,
+    )
+
+
+def _lesson(stored: Stored, scopes: Sequence[Scope]) -> WatchedLesson:
+    row = stored.row
+    mine = [scope for scope in scopes if any(one.holds(scope.number) for one in stored.ranges)]
     own = 0
     for scope in mine:
         own |= scope.seen
@@ -158,6 +207,7 @@ def _lesson(
         row["threshold_permille"],
         row["is_current"],
         own=own,
+        credited=stored.credited,
         watch_ms=sum(scope.watch_ms for scope in mine),
         effective_ms=sum(scope.effective_ms for scope in mine),
         implausible_ms=sum(scope.implausible_ms for scope in mine),
