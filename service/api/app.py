@@ -20,6 +20,7 @@ from service.api.context import (
     SETTINGS,
     SOCKETS,
     STREAMS,
+    WATCHING,
     WRITER,
 )
 from service.api.guard import guard_of
@@ -27,16 +28,17 @@ from service.api.room import room_of
 from service.api.routes import add_routes
 from service.api.server import Runner, end_sockets, end_streams
 from service.api.video.playing import Playing
-from service.counters.calls import Bounds
 from service.counters.connection import broken_promises, connect, verify
-from service.counters.constants import constants_of
+from service.counters.constants import bounds_of, constants_of
 from service.counters.heard import Heard
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
+from service.courses.watching import Watching
 from service.db.history import History
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads
+from service.stored.scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,6 +82,8 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         app[COURSES] = await Courses.connect(database_url)
         heard = Heard(app[REDIS], settings.partitions)
         app[PLAYING] = Playing(app[COURSES], app[WRITER], app[READER], heard, settings.stale_session_seconds)
+        scopes = Scopes(app[REDIS], settings.partitions, app[WRITER], app[HISTORY])
+        app[WATCHING] = Watching(app[COURSES].database, scopes)
         yield
         await app[COURSES].close()
 
@@ -94,12 +98,3 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
 def create_runner(settings: Settings, redis_url: str, database_url: str) -> web.AppRunner:
     """The application, ready to be bound to sockets."""
     return Runner(create_app(settings, redis_url, database_url), settings)
-
-
-def bounds_of(settings: Settings) -> Bounds:
-    return Bounds(
-        settings.queue_events_max,
-        settings.partition_backlog_events_max,
-        settings.redis_timeout_seconds,
-        settings.replicas_min,
-    )

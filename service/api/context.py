@@ -16,6 +16,7 @@ from service.api.video.playing import Playing
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
+from service.courses.watching import Watching
 from service.db.history import History
 from service.settings import Settings
 from service.stored.admission import Admission
@@ -35,6 +36,7 @@ HISTORY = web.AppKey("history", History)
 ADMISSION = web.AppKey("admission", Admission)
 COURSES = web.AppKey("courses", Courses)
 PLAYING = web.AppKey("playing", Playing)
+WATCHING = web.AppKey("watching", Watching)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 

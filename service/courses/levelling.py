@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from service.courses.database import Database
     from service.courses.opening import Pair
-    from service.courses.watched import Scopes
     from service.db.connections import Connection
+    from service.stored.scopes import Scopes
 
 TRIES = 5
 """How often others may change the same attempts between the cut and the writing."""

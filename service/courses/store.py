@@ -16,7 +16,7 @@ from service.courses.teams import Teams
 
 class Courses:
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.catalogue = Catalogue(database)
         self.teams = Teams(database)
         self.assignments = Assignments(database)
@@ -31,4 +31,4 @@ class Courses:
         return cls(await Database.connect(database_url))
 
     async def close(self) -> None:
-        await self._database.close()
+        await self.database.close()

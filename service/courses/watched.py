@@ -6,7 +6,7 @@ What an attempt has of a video is the union of the scopes that are its own, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.completion import Completion, completion_of
 from service.courses.noting import Progress, credited_of, note
@@ -22,37 +22,7 @@ if TYPE_CHECKING:
     from service.courses.database import Database
     from service.courses.noting import Key
     from service.db.connections import Connection
-
-
-class Scope(Protocol):
-    """What was counted in one scope of a pair; `seen` has bit n for cell n."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def watch_ms(self) -> int: ...
-    @property
-    def effective_ms(self) -> int: ...
-    @property
-    def implausible_ms(self) -> int: ...
-    @property
-    def events(self) -> int: ...
-    @property
-    def latest_us(self) -> int | None: ...
-    @property
-    def seen(self) -> int: ...
-
-
-class Scopes(Protocol):
-    """The live counters, by scope. Pairs are named by user and slug. Raises Unavailable."""
-
-    async def read(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Sequence[Scope]]:
-        """Of each pair all scopes in which anything was counted, ascending."""
-        ...
-
-    async def cut(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
-        """The scope of each pair that is current from now on, in which nothing was counted before."""
-        ...
+    from service.stored.scopes import Scope, Scopes
 
 
 class Range(NamedTuple):

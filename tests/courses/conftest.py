@@ -12,11 +12,13 @@ from redis.asyncio import Redis
 from service.courses.store import Courses
 from service.settings import Settings
 from tests.api.conftest import serving
+from tests.courses.cinema import cinema_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.api.client import Api
+    from tests.courses.cinema import Cinema
 
 
 TABLES = (
@@ -73,3 +75,9 @@ async def api(emptied_redis_url: str, module_database_url: str) -> AsyncIterator
 def name() -> str:
     """Of this test alone, and awkward enough."""
     return f"à/b %2F 🎬 {uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def cinema(redis: Redis, database_url: str) -> AsyncIterator[Cinema]:
+    async with cinema_on(redis, database_url) as made:
+        yield made

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from service import clock
 from service.api.body import Patience, read_whole
-from service.api.context import COURSES, SETTINGS, STREAMS
+from service.api.context import COURSES, SETTINGS, STREAMS, WATCHING
 from service.api.courses import shapes
 from service.api.courses.bodies import AssignmentBody
 from service.api.courses.lines import rows_of
@@ -23,11 +23,10 @@ from service.errors import BadRequest, Unavailable
 from service.limits import ASSIGN_RUN_MAX, ASSIGNMENTS_PER_BODY_MAX, STREAM_REJECTIONS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aiohttp import web
 
-    from service.courses.assignments import Assignments
 
 CSV = "text/csv"
 
@@ -57,9 +56,7 @@ class Tally:
             detail = "so many lines were refused that the rest was not read"
             raise BadRequest(413, "too_many_rejections", detail)
 
-    async def add(
-        self, wishes: Iterable[tuple[int, Wish | dict[str, object]]], assignments: Assignments
-    ) -> None:
+    async def add(self, wishes: Iterable[tuple[int, Wish | dict[str, object]]], app: web.Application) -> None:
         """Do these wishes, each with its place; one that cannot be read is what is wrong with it."""
         refused: list[tuple[int, dict[str, object]]] = []
         readable: list[tuple[int, Wish]] = []
@@ -68,9 +65,7 @@ class Tally:
                 readable.append((place, wish))
             else:
                 refused.append((place, wish))
-        outcomes = (
-            await assignments.assign([wish for _, wish in readable], clock.now_us()) if readable else []
-        )
+        outcomes = await _assign([wish for _, wish in readable], app) if readable else []
         for (place, _), outcome in zip(readable, outcomes, strict=True):
             if isinstance(outcome, Refusal):
                 refused.append((place, outcome._asdict()))
@@ -78,6 +73,13 @@ class Tally:
                 self.effects[outcome] += 1
         refused.sort(key=lambda one: one[0])
         self.rejected += [{self.counted_by: place, **wrong} for place, wrong in refused]
+
+
+async def _assign(wishes: Sequence[Wish], app: web.Application) -> list[Effect | Refusal]:
+    """When this returns, what is watched counts for what was assigned."""
+    outcomes = await app[COURSES].assignments.assign(wishes, clock.now_us())
+    await app[WATCHING].levelling.level_assignments({(wish.course, wish.user) for wish in wishes})
+    return outcomes
 
 
 @answering
@@ -96,11 +98,11 @@ async def post_assignments(request: web.Request) -> web.StreamResponse:
 
 async def _post_one(request: web.Request, document: object) -> web.Response:
     wish = _wish(document)
-    assignments, tally = request.app[COURSES].assignments, Tally("index")
-    await tally.add([(0, wish)], assignments)
+    tally = Tally("index")
+    await tally.add([(0, wish)], request.app)
     if tally.rejected or not isinstance(wish, Wish):
         return _answer(tally)
-    made = await assignments.get(wish.course, wish.user)
+    made = await request.app[COURSES].assignments.get(wish.course, wish.user)
     return answer({**tally.as_json(), "assignment": shapes.assignment(made, clock.now_us())})
 
 
@@ -114,7 +116,7 @@ async def _post_array(request: web.Request, items: list[object]) -> web.Response
     try:
         for first in range(0, len(items), ASSIGN_RUN_MAX):
             run = enumerate(items[first : first + ASSIGN_RUN_MAX], first)
-            await tally.add(((index, _wish(item)) for index, item in run), request.app[COURSES].assignments)
+            await tally.add(((index, _wish(item)) for index, item in run), request.app)
     except Unavailable as away:
         return _interrupted(away, tally)
     return _answer(tally)
@@ -127,7 +129,7 @@ async def _post_csv(request: web.Request) -> web.Response:
     try:
         async for rows in rows_of(request, patience):
             wishes = ((line, row if "reason" in row else _wish(row)) for line, row in rows)
-            await tally.add(wishes, request.app[COURSES].assignments)
+            await tally.add(wishes, request.app)
             tally.refuse_flood()
     except BadRequest as error:
         return problem(error.status, error.reason, str(error), **tally.as_json())

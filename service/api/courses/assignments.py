@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service import clock
-from service.api.context import COURSES
+from service.api.context import COURSES, WATCHING
 from service.api.courses import shapes
 from service.api.courses.bodies import AttemptBody
 from service.api.courses.messages import answer, checked_name, flag_in_query, name_in_path, read_body
@@ -40,8 +40,9 @@ async def get_assignment(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def unassign(request: web.Request) -> web.StreamResponse:
-    now_us = clock.now_us()
-    found = await request.app[COURSES].assignments.unassign(*_pair(request), now_us)
+    pair, now_us = _pair(request), clock.now_us()
+    found = await request.app[COURSES].assignments.unassign(*pair, now_us)
+    await request.app[WATCHING].levelling.level_assignments([pair])
     return answer(shapes.assignment(found, now_us))
 
 
@@ -88,6 +89,7 @@ async def renew(request: web.Request) -> web.StreamResponse:
     opened = await request.app[COURSES].attempts.renew(
         course, user, body.after, None if due is UNSAID else due, now_us
     )
+    await request.app[WATCHING].levelling.level_assignments([(course, user)])
     return answer(shapes.attempt(opened, now_us))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service import clock
-from service.api.context import COURSES
+from service.api.context import COURSES, WATCHING
 from service.api.courses import shapes
 from service.api.courses.bodies import CourseBody
 from service.api.courses.messages import answer, flag_in_query, name_in_path, read_body
@@ -27,6 +27,7 @@ async def put_course(request: web.Request) -> web.StreamResponse:
     drafts = [lesson.draft() for lesson in body.lessons]
     _refuse_repeated(drafts)
     made = await request.app[COURSES].catalogue.put(course, body.terms(), drafts, clock.now_us())
+    await request.app[WATCHING].levelling.level_course(course)
     return answer(shapes.course(made))
 
 

@@ -1,0 +1,18 @@
+"""Watching in courses: what attempts have of the live counters, and what keeps the two together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.courses.levelling import Levelling
+from service.courses.watched import Watched
+
+if TYPE_CHECKING:
+    from service.courses.database import Database
+    from service.stored.scopes import Scopes
+
+
+class Watching:
+    def __init__(self, database: Database, scopes: Scopes) -> None:
+        self.watched = Watched(database, scopes)
+        self.levelling = Levelling(database, scopes)
