@@ -27,12 +27,15 @@ from workers.eviction import Eviction
 from workers.flusher import Flusher
 from workers.garbage import collect_seldom
 from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
+from workers.levelling import PAUSE_SECONDS as LEVELLING_PAUSE_SECONDS
+from workers.levelling import RestLevelling
 from workers.loop import drive
 from workers.process import end_with_supervisor
 from workers.recovery import Recovery
 from workers.renewals import PAUSE_SECONDS as RENEWALS_PAUSE_SECONDS
 from workers.renewals import Renewals
 from workers.servers import database_url_of, redis_url_of
+from workers.watching import watching_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -75,10 +78,10 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
         try:
             await asyncio.gather(
                 _flush_and_leave(flusher, leases, stop, configured),
+                _look_after_attempts(configured, stop, redis, history, courses),
                 drive("days", days.step, stop, PAUSE_SECONDS),
                 drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
                 drive("parked", partial(_count_parked, ledger), stop, COUNT_SECONDS),
-                drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
             )
         finally:  # it may wait for rows that nobody brings any more, and only reads
             auditing.cancel()
@@ -102,6 +105,16 @@ async def _flush_and_leave(
     left.set()
     await renewing
     await _leave(leases)
+
+
+async def _look_after_attempts(
+    configured: Settings, stop: asyncio.Event, redis: Redis, history: History, courses: Courses
+) -> None:
+    async with watching_of(configured, redis, history, courses) as watching:
+        await asyncio.gather(
+            drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
+            drive("levelling", RestLevelling(watching.levelling).step, stop, LEVELLING_PAUSE_SECONDS),
+        )
 
 
 async def _audit(
