@@ -97,6 +97,15 @@ async def test_who_left_redis_still_has_scopes(town: Town) -> None:
         assert told((await scopes.read([PAIR]))[0]) == [*told(before[0]), (2, 10, cells(50, 60))]
 
 
+async def test_whose_cut_is_not_in_postgres_yet_stays(town: Town) -> None:
+    async with scopes_of(town) as (scopes, writer):
+        await writer.apply([played(1, 0, 10), played(2, 0, 10, ("bob", "dune"))])
+        await town.flush()
+        await scopes.cut([PAIR])
+        assert await town.evict() == 1
+        assert await scopes.cut([PAIR]) == [1]
+
+
 async def test_redis_that_lost_everything_has_its_scopes_again(town: Town) -> None:
     async with scopes_of(town) as (scopes, writer):
         for number in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -224,3 +225,16 @@ async def test_they_agree_on_what_was_seen(redis: Redis, seqs: list[int]) -> Non
     """Windows of `seq` with holes, sliding by whole and by odd bytes."""
     events = [Event("ann", "dune", "play", 0, START_US, START_US, seq=seq) for seq in seqs]
     await agree(redis, events, 80)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 20])
+async def test_they_agree_on_heartbeats_between_cuts(redis: Redis, cut: int) -> None:
+    """In one run and in runs of their own; the second cut of two changes nothing."""
+    kinds = ("heartbeat", CUT, "heartbeat", "heartbeat", CUT, CUT, "heartbeat", "seek", "heartbeat", CUT)
+    events = [
+        Event(
+            "ann", "dune", kind, place * 9_000, START_US, START_US, from_ms=5_000 if kind == "seek" else None
+        )
+        for place, kind in enumerate(kinds * 2)
+    ]
+    await agree(redis, in_order(events, [9_000_000]), cut)
