@@ -9,13 +9,16 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from service import clock
 from service.api.courses.calls import COURSE_CALLS
+from service.api.courses.catalogue_calls import LESSON_EXAMPLE
 from service.settings import Settings
 from tests.api.conftest import serving
 from tests.api.keys import bearer
 from tests.api.provider import AUDIENCE, HS256, ISSUER, SECRET
 from tests.courses.test_calls import PART
 from tests.courses.test_calls import course as course_body
+from tests.courses.viewings import Viewings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,6 +44,9 @@ READ_BY = {
     "get_assignment": OWN,
     "get_attempts": OWN,
     "get_attempt": OWN,
+    "get_credit": OWN,
+    "get_credits of attempt": OWN,
+    "get_credits of user": OWN,
     "get_assignments of user": OWN,
     "get_assignments of team": TEAMS,
 }
@@ -51,7 +57,11 @@ BODIES: dict[str, Any] = {
     "put_team": {"title": "T"},
     "add_members": {"users": ["ann"]},
     "renew": {"after": 1},
+    "post_credits": {"course": "safety", "user": "ann"},
 }
+LISTS = {"get_assignments": ("course", "user", "team"), "get_credits": ("attempt", "user")}
+"""Calls that say in their query whose."""
+
 ABOUT_ANN = {"course": "safety", "lesson": "intro", "team": "sales", "user": "ann"}
 
 
@@ -81,17 +91,26 @@ async def attempt(guarded: Api) -> str:
     return str(made.json["assignment"]["attempt"])
 
 
+@pytest.fixture(scope="module")
+async def credit(guarded: Api, attempt: str, module_database_url: str) -> str:
+    """Ann's: she has watched the lesson before."""
+    viewings = await Viewings.connect(module_database_url)
+    await viewings.add(str(LESSON_EXAMPLE["slug"]), (0, 60), at_us=clock.now_us())
+    await viewings.close()
+    given = await sent(guarded, "POST", "/v1/credits", "admin", {"attempt": int(attempt)})
+    return str(given.json["credits"][0]["credit"])
+
+
 @pytest.mark.parametrize("who", PEOPLE)
 async def test_reading_is_for_whose_it_is_those_who_manage_them_and_admins(
-    guarded: Api, attempt: str, who: str
+    guarded: Api, attempt: str, credit: str, who: str
 ) -> None:
+    about = ABOUT_ANN | {"attempt": attempt, "credit": credit}
     for call in COURSE_CALLS:
         if call.method != "GET":
             continue
-        path = PART.sub(lambda part: (ABOUT_ANN | {"attempt": attempt})[part[1]], call.path)
-        queries = {"": ""}
-        if call.name == "get_assignments":
-            queries = {f" of {by}": f"?{by}={ABOUT_ANN[by]}" for by in ("course", "user", "team")}
+        path = PART.sub(lambda part: about[part[1]], call.path)
+        queries = {f" of {by}": f"?{by}={about[by]}" for by in LISTS.get(call.name, ())} or {"": ""}
         for of, query in queries.items():
             answer = await sent(guarded, "GET", path + query, who)
             readers = READ_BY.get(call.name + of, {"admin"})
@@ -117,11 +136,11 @@ async def test_counters_are_read_by_whose_they_are_those_who_manage_them_and_adm
         assert (await sent(guarded, "DELETE", "/v1/users/ann", "sales")).status == 403
 
 
-async def test_changing_is_for_admins(guarded: Api, attempt: str) -> None:
+async def test_changing_is_for_admins(guarded: Api, attempt: str, credit: str) -> None:
     changing = [call for call in COURSE_CALLS if call.method != "GET"]
     for call, who in product(changing, PEOPLE):
         if who != "admin":
-            path = PART.sub(lambda part: ABOUT_ANN[part[1]], call.path)
+            path = PART.sub(lambda part: (ABOUT_ANN | {"credit": credit})[part[1]], call.path)
             answer = await sent(guarded, call.method, path, who, BODIES.get(call.name, {}))
             assert (answer.status, answer.json["reason"]) == (403, "missing_role")
     shown = await sent(guarded, "GET", f"/v1/attempts/{attempt}", "ann")

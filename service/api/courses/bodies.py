@@ -212,6 +212,18 @@ class AttemptBody(DueBody):
     )
 
 
+class GivingBody(Body):
+    """What is to be credited: to an attempt, or to the open one of a course and a user."""
+
+    attempt: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(None, examples=[1])
+    course: CourseName | None = Field(None, examples=["safety"])
+    user: UserName | None = Field(None, examples=["ann"])
+    lessons: Annotated[list[LessonName], Field(max_length=limits.LESSONS_MAX)] | None = Field(
+        None, description="only these; all of the course where it is left out", examples=[["intro"]]
+    )
+    dry_run: bool = Field(False, description="say what would be credited, and change nothing")
+
+
 def due_of(text: str, time_zone: str | None) -> Due:
     """Raises ValueError, with a reason fit to be shown, for what is neither a date nor a time."""
     if _DAY.fullmatch(text):

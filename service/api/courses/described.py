@@ -29,6 +29,7 @@ LESSON = named("lesson", "the lesson's name", LESSON_CHARS_MAX, "intro")
 TEAM = named("team", "the team's name", TEAM_CHARS_MAX, "warehouse")
 USER = named("user", "whose", USER_CHARS_MAX, "ann")
 ATTEMPT = Parameter("attempt", "path", "the attempt's number, of all attempts", {"type": "integer"}, 1)
+CREDIT = Parameter("credit", "path", "the credit's number, of all credits", {"type": "integer"}, 1)
 WITH_ARCHIVED = Parameter("with_archived", "query", "those that were archived, too", {"type": "boolean"})
 WITH_UNASSIGNED = Parameter(
     "with_unassigned", "query", "those that were taken away, too", {"type": "boolean"}

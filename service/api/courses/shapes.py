@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.api.shapes import moment, seconds
+from service.courses.cells import spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.courses.crediting import GivenCredit, GivenShare
     from service.courses.model import (
         Assignment,
         Attempt,
         Course,
+        CreditPolicy,
         Lesson,
         LessonHistory,
         LessonRecord,
@@ -33,11 +36,7 @@ def course(found: Course) -> Json:
         "title": terms.title,
         "time_zone": terms.time_zone,
         "skip_policy": terms.skip_policy,
-        "credit": {
-            "window_months": terms.credit.window_months,
-            "cap_permille": terms.credit.cap_permille,
-            "includes_flagged": terms.credit.includes_flagged,
-        },
+        "credit": _credit_policy(terms.credit),
         "renewal": {"every_months": renewal.every_months, "lead_days": renewal.lead_days}
         if renewal
         else None,
@@ -120,6 +119,50 @@ def attempt(found: Attempt, now_us: int) -> Json:
 
 def attempt_with_lessons(found: Attempt, records: Sequence[LessonRecord], now_us: int) -> Json:
     return {**attempt(found, now_us), "lessons": [_record(record) for record in records]}
+
+
+def credit(found: GivenCredit) -> Json:
+    return {
+        "credit": found.credit,
+        "attempt": found.attempt,
+        "course": found.course,
+        "user": found.user,
+        "lesson": found.lesson,
+        "revision": found.revision,
+        "unique_seconds": found.seen.bit_count(),
+        "policy": _credit_policy(found.policy),
+        "since": moment(found.since_us),
+        "until": moment(found.until_us),
+        "created_at": moment(found.created_us),
+        "created_by": found.created_by,
+        "taken_back_at": _moment(found.taken_back_us),
+        "taken_back_by": found.taken_back_by,
+        "withdrawn_completion_at": _moment(found.withdrawn_us),
+    }
+
+
+def credit_with_shares(found: GivenCredit) -> Json:
+    return {**credit(found), "shares": [_share(share) for share in found.shares]}
+
+
+def _share(found: GivenShare) -> Json:
+    return {
+        "slug": found.slug,
+        "session": found.session,
+        "scope": found.scope,
+        "first_at": moment(found.first_us),
+        "last_at": moment(found.last_us),
+        "unique_seconds": found.seen.bit_count(),
+        "coverage": spans_of(found.seen),
+    }
+
+
+def _credit_policy(found: CreditPolicy) -> Json:
+    return {
+        "window_months": found.window_months,
+        "cap_permille": found.cap_permille,
+        "includes_flagged": found.includes_flagged,
+    }
 
 
 def _record(found: LessonRecord) -> Json:
