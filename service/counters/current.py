@@ -7,26 +7,25 @@ from __future__ import annotations
 
 from struct import Struct
 
-from service.counters.records import PairRecord, UserRecord
+from service.counters.records import PAIR_BYTES, TOTALS_BYTES, PairRecord, UserRecord
 
-_TOTALS_BYTES, _PAIR_BYTES = 64, 64
 _LENGTH = Struct(">H")
 _TAIL = Struct(">II")
 
 
 def totals_of(record: bytes) -> UserRecord:
-    return UserRecord.unpack(record[:_TOTALS_BYTES])
+    return UserRecord.unpack(record[:TOTALS_BYTES])
 
 
 def pair_of(record: bytes, slug: str, bitmap: bytes) -> tuple[PairRecord, bytes] | None:
     """The pair and its coverage, where the user's last event was of this movie; `bitmap` is what is stored of it."""
-    if len(record) == _TOTALS_BYTES:
+    if len(record) == TOTALS_BYTES:
         return None
-    at, offset = _text(record, _TOTALS_BYTES)
+    at, offset = _text(record, TOTALS_BYTES)
     if at != slug.encode():
         return None
     _session, offset = _text(record, offset)
-    tail = offset + _PAIR_BYTES
+    tail = offset + PAIR_BYTES
     return PairRecord.unpack(record[offset:tail]), _with_tail(bitmap, *_TAIL.unpack_from(record, tail))
 
 

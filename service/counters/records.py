@@ -10,6 +10,8 @@ _PAIR = Struct(">5QIIIQI")
 _SESSION = Struct(">IQQBHQQQ")
 _MOVIE = Struct(">5Q")
 
+TOTALS_BYTES, PAIR_BYTES = _TOTALS.size, _PAIR.size
+
 
 class UserRecord(NamedTuple):
     """`active_us` is when its last event was received, `appended` how many events its partition had by then."""
