@@ -36,6 +36,8 @@ async def assigned(api: Api, name: str) -> Document:
 
 
 async def test_a_credit_from_a_trial_to_being_taken_back(api: Api, name: str, viewings: Viewings) -> None:
+    segment = {"user": name, "slug": SLUG, "session": "a", "kind": "segment", "from": 0, "at": 600}
+    assert (await api.post(segment)).status == 200
     await viewings.add(SLUG, (0, 600), user=name, session="a", at_us=clock.now_us())
     attempt = (await assigned(api, name))["attempt"]
     wish = {"course": name, "user": name, "lessons": [f"{name} 2"]}

@@ -65,6 +65,10 @@ LISTS = {"get_assignments": ("course", "user", "team"), "get_credits": ("attempt
 ABOUT_ANN = {"course": "safety", "lesson": "intro", "team": "sales", "user": "ann"}
 
 
+SLUG = str(LESSON_EXAMPLE["slug"])
+WATCHED = {"user": "ann", "slug": SLUG, "at": 60}
+
+
 @pytest.fixture(scope="module")
 async def guarded(emptied_redis_url: str, module_database_url: str) -> AsyncIterator[Api]:
     settings = Settings(
@@ -81,7 +85,8 @@ async def sent(api: Api, method: str, path: str, who: str, body: object = None) 
 
 @pytest.fixture(scope="module")
 async def attempt(guarded: Api) -> str:
-    """Ann's, at a course that Bob has, too; Bob is in no team."""
+    """Ann's, at a course that Bob has, too; Bob is in no team. Ann has watched its lesson before."""
+    assert (await sent(guarded, "POST", "/v1/events", "ann", WATCHED)).status == 200
     assert (await sent(guarded, "PUT", "/v1/courses/safety", "admin", course_body("intro"))).status == 200
     assert (await sent(guarded, "PUT", "/v1/teams/sales", "admin", {"title": "T"})).status == 200
     members = {"users": ["ann"]}
@@ -93,9 +98,9 @@ async def attempt(guarded: Api) -> str:
 
 @pytest.fixture(scope="module")
 async def credit(guarded: Api, attempt: str, module_database_url: str) -> str:
-    """Ann's: she has watched the lesson before."""
+    """Ann's, of what she has watched before."""
     viewings = await Viewings.connect(module_database_url)
-    await viewings.add(str(LESSON_EXAMPLE["slug"]), (0, 60), at_us=clock.now_us())
+    await viewings.add(SLUG, (50, 60), at_us=clock.now_us())
     await viewings.close()
     given = await sent(guarded, "POST", "/v1/credits", "admin", {"attempt": int(attempt)})
     return str(given.json["credits"][0]["credit"])
