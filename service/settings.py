@@ -153,6 +153,14 @@ class Settings(BaseSettings):
         int,
         Field(description="raw events older than this are dropped, a day at a time; 0 keeps them all", ge=0),
     ] = 0
+    follow_interval_seconds: Annotated[
+        float,
+        Field(
+            description="how often what was watched of courses is kept by session and noted for attempts",
+            gt=0,
+            le=3600,
+        ),
+    ] = 10.0
     audit_users_per_minute: Annotated[
         int,
         Field(

@@ -25,6 +25,7 @@ from workers.days import PAUSE_SECONDS, Days
 from workers.eviction import PAUSE_SECONDS as EVICTION_PAUSE_SECONDS
 from workers.eviction import Eviction
 from workers.flusher import Flusher
+from workers.following import AllFollowing
 from workers.garbage import collect_seldom
 from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.levelling import PAUSE_SECONDS as LEVELLING_PAUSE_SECONDS
@@ -113,6 +114,12 @@ async def _look_after_attempts(
     async with watching_of(configured, redis, history, courses) as watching:
         await asyncio.gather(
             drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
+            drive(
+                "following",
+                AllFollowing(watching.following, configured.partitions).step,
+                stop,
+                configured.follow_interval_seconds,
+            ),
             drive("levelling", RestLevelling(watching.levelling).step, stop, LEVELLING_PAUSE_SECONDS),
         )
 

@@ -31,7 +31,8 @@ async def watching_of(
     writer = Writer(redis, configured.partitions, constants, bounds_of(configured), admission.admit)
     applying = asyncio.create_task(writer.run(), name="writer")
     try:
-        yield Watching(courses.database, Scopes(redis, configured.partitions, writer, history))
+        scopes = Scopes(redis, configured.partitions, writer, history)
+        yield Watching(courses.database, scopes, constants)
     finally:
         writer.close()
         await applying

@@ -83,7 +83,7 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         heard = Heard(app[REDIS], settings.partitions)
         app[PLAYING] = Playing(app[COURSES], app[WRITER], app[READER], heard, settings.stale_session_seconds)
         scopes = Scopes(app[REDIS], settings.partitions, app[WRITER], app[HISTORY])
-        app[WATCHING] = Watching(app[COURSES].database, scopes)
+        app[WATCHING] = Watching(app[COURSES].database, scopes, constants_of(settings))
         yield
         await app[COURSES].close()
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.courses.following import Following
 from service.courses.levelling import Levelling
 from service.courses.watched import Watched
 
 if TYPE_CHECKING:
     from service.courses.database import Database
+    from service.rules.constants import Constants
     from service.stored.scopes import Scopes
 
 
 class Watching:
-    def __init__(self, database: Database, scopes: Scopes) -> None:
+    def __init__(self, database: Database, scopes: Scopes, constants: Constants) -> None:
         self.watched = Watched(database, scopes)
         self.levelling = Levelling(database, scopes)
+        self.following = Following(database, constants.implausible_tolerance_ms)

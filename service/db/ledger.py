@@ -82,6 +82,10 @@ class Ledger:
                 await park(connection, flush.parked)
             if flush.snapshots:
                 await _write_snapshots(connection, flush.snapshots)
+            if flush.erasures:  # by a statement of its own: the next one then sees all that was followed
+                await connection.execute(
+                    query("lock_followed_partitions"), [erasure.partition for erasure in flush.erasures]
+                )
             for erasure in flush.erasures:
                 await connection.execute(
                     query("erase_user"), erasure.user_id, erasure.partition, *erasure.entry

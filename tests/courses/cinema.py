@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from service.courses.store import Courses
 from service.courses.watching import Watching
 from service.events.event import Event
+from service.rules.constants import Constants
 from service.stored.scopes import Scopes
 from tests.courses.school import NOW
 from tests.integration.bench import PARTITIONS, Bench, bench_on
@@ -73,5 +74,5 @@ async def cinema_on(redis: Redis, database_url: str) -> AsyncIterator[Cinema]:
     async with bench_on(redis, database_url) as bench:
         courses = await Courses.connect(database_url)
         scopes = Scopes(redis, PARTITIONS, bench.writer, bench.history)
-        yield Cinema(bench, courses, scopes, Watching(courses.database, scopes))
+        yield Cinema(bench, courses, scopes, Watching(courses.database, scopes, Constants()))
         await courses.close()

@@ -26,6 +26,18 @@ gone_watch_sessions AS (
 ),
 gone_memberships AS (
     DELETE FROM team_members WHERE user_id = $1
+),
+gone_viewings AS (
+    DELETE FROM viewings WHERE user_id = $1
+),
+gone_speeds AS (
+    DELETE FROM viewing_speeds WHERE user_id = $1
+),
+gone_flags AS (
+    DELETE FROM viewing_flags WHERE user_id = $1
+),
+gone_hours AS (
+    DELETE FROM playing_hours WHERE user_id = $1
 )
 INSERT INTO erasures (partition, entry_ms, entry_seq, events, pairs, sessions)
 SELECT

@@ -1,0 +1,12 @@
+-- $1 to $4: of viewings user, digest of the slug, scope, digest of slug and session; $5: a place for each.
+SELECT asked.place, s.speed, s.watch_ms, s.effective_ms, s.seen
+FROM
+    unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[], $5::int[])
+    AS asked (user_id, slug_digest, scope, name_digest, place)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM viewing_speeds
+    WHERE
+        viewing_speeds.user_id = asked.user_id AND viewing_speeds.slug_digest = asked.slug_digest
+        AND viewing_speeds.scope = asked.scope AND viewing_speeds.name_digest = asked.name_digest
+) AS s

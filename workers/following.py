@@ -1,0 +1,28 @@
+"""Following the raw events of all partitions: viewings, and what attempts have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.courses.following import Following
+
+
+class AllFollowing:
+    """Each process may have one: a partition is followed by one of them at a time, whoever comes first."""
+
+    def __init__(self, following: Following, partitions: int) -> None:
+        self._following = following
+        self._partitions = partitions
+
+    async def step(self) -> bool:
+        """Driven by `workers.loop.drive`. One that fails keeps back no other, and fails the step after them."""
+        more, failed = False, None
+        for partition in range(self._partitions):
+            try:
+                more |= await self._following.follow(partition)
+            except Exception as raised:
+                failed = raised
+        if failed:
+            raise failed
+        return more
