@@ -15,9 +15,11 @@ from service.courses.cells import spans_of
 from service.courses.following import Following
 from service.courses.model import LessonDraft, Status
 from service.db.digests import digest
+from service.settings import Settings
 from tests.courses.school import DAY_US, NOW, assign, put
 from tests.integration.bench import PARTITIONS, SLUGS, varied
 from tests.integration.waiting import until
+from workers.flushing import flush_until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -292,3 +294,31 @@ async def test_who_comes_back_after_an_erasure_begins_anew(cinema: Cinema) -> No
     await cinema.play("intro-v1", 20, 30, session="a")
     await follow(cinema)
     assert await viewings(cinema) == {("a", 0): (10, ((20, 30),))}
+
+
+async def test_the_flushers_process_levels_and_follows(
+    cinema: Cinema, redis_url: str, database_url: str
+) -> None:
+    await put(cinema.courses)
+    attempt = (await assign(cinema.courses)).attempt.attempt
+    settings = Settings(
+        redis_url=redis_url,
+        database_url=database_url,
+        partitions=PARTITIONS,
+        audit_users_per_minute=0,
+        follow_interval_seconds=0.05,
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(flush_until_stopped(settings, stop, "process"))
+
+    async def is_level() -> bool:
+        return not await cinema.courses.database.rows("select_unlevelled_attempts", 1)
+
+    async def is_begun() -> bool:
+        return (await cinema.courses.attempts.get(attempt))[0].status is Status.IN_PROGRESS
+
+    await until(is_level, "the attempt is level")
+    await cinema.play("intro-v1", 0, 10)
+    await until(is_begun, "the attempt is begun")
+    stop.set()
+    await running
