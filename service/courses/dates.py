@@ -28,7 +28,7 @@ class RenewalDates(NamedTuple):
 
 def end_of_day_us(day: date, zone: tzinfo) -> int:
     """The first moment that no longer belongs to this day."""
-    return _start_of_day_us(day + timedelta(days=1), zone)
+    return start_of_day_us(day + timedelta(days=1), zone)
 
 
 def day_of(time_us: int, zone: tzinfo) -> date:
@@ -44,14 +44,14 @@ def months_later(day: date, months: int) -> date:
 
 def months_earlier_us(time_us: int, months: int, zone: tzinfo) -> int:
     """The start of the day that lies so many months before."""
-    return _start_of_day_us(months_later(day_of(time_us, zone), -months), zone)
+    return start_of_day_us(months_later(day_of(time_us, zone), -months), zone)
 
 
 def renewal_dates(completed_us: int, renewal: Renewal, zone: tzinfo) -> RenewalDates:
     """Counted from the completion, not from when it was due: nobody loses time by being early."""
     due_day = months_later(day_of(completed_us, zone), renewal.every_months)
     opens_day = due_day - timedelta(days=renewal.lead_days)
-    return RenewalDates(_start_of_day_us(opens_day, zone), end_of_day_us(due_day, zone))
+    return RenewalDates(start_of_day_us(opens_day, zone), end_of_day_us(due_day, zone))
 
 
 def renewable_before_us(now_us: int, renewal: Renewal, zone: tzinfo) -> int:
@@ -63,7 +63,7 @@ def renewable_before_us(now_us: int, renewal: Renewal, zone: tzinfo) -> int:
     return end_of_day_us(last, zone)
 
 
-def _start_of_day_us(day: date, zone: tzinfo) -> int:
+def start_of_day_us(day: date, zone: tzinfo) -> int:
     return (datetime.combine(day, time(), zone) - _EPOCH) // _MICROSECOND
 
 

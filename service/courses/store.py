@@ -9,6 +9,7 @@ from service.courses.attempts import Attempts
 from service.courses.catalogue import Catalogue
 from service.courses.credits import Credits
 from service.courses.database import Database
+from service.courses.reports import Reports
 from service.courses.seeks import Seeks
 from service.courses.sessions import Sessions
 from service.courses.teams import Teams
@@ -22,6 +23,7 @@ class Courses:
         self.assignments = Assignments(database)
         self.attempts = Attempts(database)
         self.credits = Credits(database)
+        self.reports = Reports(database)
         self.sessions = Sessions(database)
         self.seeks = Seeks(database)
 

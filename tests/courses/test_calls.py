@@ -35,7 +35,11 @@ PART = re.compile(r"\{(\w+):\[\^/\]\+\}")
 NUMBERED = {"attempt", "credit"}
 """Parts that are numbers, which playhead gives."""
 
-QUERIES = {"get_assignments": "?course=safety", "get_credits": "?user=ann"}
+QUERIES = {
+    "get_assignments": "?course=safety",
+    "get_credits": "?user=ann",
+    "report_lessons": "?course=safety",
+}
 """For calls that need one."""
 
 BY_NAME = {call.name: call for call in COURSE_CALLS}

@@ -47,6 +47,17 @@ READ_BY = {
     "get_credit": OWN,
     "get_credits of attempt": OWN,
     "get_credits of user": OWN,
+    "report_attempts of user": OWN,
+    "report_courses of user": OWN,
+    "report_lessons of course&user": OWN,
+    "report_users of user": OWN,
+    "report_attempts of team": TEAMS,
+    "report_courses of team": TEAMS,
+    "report_lessons of course&team": TEAMS,
+    "report_teams of team": TEAMS,
+    "report_teams": {"sales", "stores", "admin"},
+    "report_teams of course": {"sales", "stores", "admin"},
+    "report_users of team": TEAMS,
     "get_assignments of user": OWN,
     "get_assignments of team": TEAMS,
 }
@@ -59,7 +70,15 @@ BODIES: dict[str, Any] = {
     "renew": {"after": 1},
     "post_credits": {"course": "safety", "user": "ann"},
 }
-LISTS = {"get_assignments": ("course", "user", "team"), "get_credits": ("attempt", "user")}
+LISTS = {
+    "get_assignments": ("course", "user", "team"),
+    "get_credits": ("attempt", "user"),
+    "report_attempts": ("", "course", "user", "team"),
+    "report_courses": ("", "course", "user", "team"),
+    "report_lessons": ("course", "course&user", "course&team"),
+    "report_teams": ("", "course", "team"),
+    "report_users": ("", "course", "user", "team"),
+}
 """Calls that say in their query whose."""
 
 ABOUT_ANN = {"course": "safety", "lesson": "intro", "team": "sales", "user": "ann"}
@@ -106,6 +125,14 @@ async def credit(guarded: Api, attempt: str, module_database_url: str) -> str:
     return str(given.json["credits"][0]["credit"])
 
 
+def of(by: str) -> str:
+    return f" of {by}" if by else ""
+
+
+def asked(by: str, about: dict[str, str]) -> str:
+    return "?" + "&".join(f"{name}={about[name]}" for name in by.split("&") if name)
+
+
 @pytest.mark.parametrize("who", PEOPLE)
 async def test_reading_is_for_whose_it_is_those_who_manage_them_and_admins(
     guarded: Api, attempt: str, credit: str, who: str
@@ -115,11 +142,11 @@ async def test_reading_is_for_whose_it_is_those_who_manage_them_and_admins(
         if call.method != "GET":
             continue
         path = PART.sub(lambda part: about[part[1]], call.path)
-        queries = {f" of {by}": f"?{by}={about[by]}" for by in LISTS.get(call.name, ())} or {"": ""}
-        for of, query in queries.items():
+        queries = {of(by): asked(by, about) for by in LISTS.get(call.name, ("",))}
+        for whose, query in queries.items():
             answer = await sent(guarded, "GET", path + query, who)
-            readers = READ_BY.get(call.name + of, {"admin"})
-            assert (answer.status == 200) == (who in readers), (call.name + of, answer.body)
+            readers = READ_BY.get(call.name + whose, {"admin"})
+            assert (answer.status == 200) == (who in readers), (call.name + whose, answer.body)
             assert answer.status == 200 or (answer.status, answer.json["reason"]) in (
                 (403, "foreign_user"),
                 (403, "missing_role"),

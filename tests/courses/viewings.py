@@ -91,3 +91,8 @@ class Viewings:
                 attempt,
                 last,
             )
+
+    async def extend(self, attempt: int, lesson: str, slug: str, *, user: str, first: int) -> None:
+        """Give an attempt that has ranges another one, of this movie."""
+        await self.end(attempt, first - 1)
+        await self.own(attempt, lesson, slug, first, user=user, part=2)
