@@ -14,6 +14,7 @@ import uvloop
 from service import logs, metrics, settings
 from service.counters.connection import connect, verify
 from service.counters.constants import constants_of
+from service.counters.heard import Heard
 from service.courses.store import Courses
 from service.db.history import History
 from service.db.ledger import Ledger
@@ -36,6 +37,8 @@ from workers.recovery import Recovery
 from workers.renewals import PAUSE_SECONDS as RENEWALS_PAUSE_SECONDS
 from workers.renewals import Renewals
 from workers.servers import database_url_of, redis_url_of
+from workers.stale import PAUSE_SECONDS as STALE_PAUSE_SECONDS
+from workers.stale import StaleSessions
 from workers.watching import watching_of
 
 if TYPE_CHECKING:
@@ -83,6 +86,7 @@ async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: s
                 drive("days", days.step, stop, PAUSE_SECONDS),
                 drive("eviction", eviction.step, stop, EVICTION_PAUSE_SECONDS),
                 drive("parked", partial(_count_parked, ledger), stop, COUNT_SECONDS),
+                _close_stale_sessions(configured, stop, redis, courses),
             )
         finally:  # it may wait for rows that nobody brings any more, and only reads
             auditing.cancel()
@@ -122,6 +126,14 @@ async def _look_after_attempts(
             ),
             drive("levelling", RestLevelling(watching.levelling).step, stop, LEVELLING_PAUSE_SECONDS),
         )
+
+
+async def _close_stale_sessions(
+    configured: Settings, stop: asyncio.Event, redis: Redis, courses: Courses
+) -> None:
+    heard = Heard(redis, configured.partitions)
+    stale = StaleSessions(courses.sessions, heard, configured.stale_session_seconds)
+    await drive("stale", stale.step, stop, STALE_PAUSE_SECONDS)
 
 
 async def _audit(
