@@ -124,5 +124,11 @@ SEEK_REASON_CHARS_MAX = 500
 WATCH_SESSIONS_KNOWN_MAX = 20_000
 """Watching sessions that one process remembers, half a KB each: Postgres may be away, and these go on."""
 
+HISTORY_VIEWINGS_MAX = 200
+"""Sessions of one lesson that are looked at for what could be credited, the latest first."""
+
+RECENT_SESSIONS_MAX = 20
+"""Sessions that are shown with the progress of a lesson."""
+
 LOOK_RUN_MAX = 500
 """Watching sessions that are looked at in one step, whether they are stale."""

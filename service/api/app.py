@@ -80,10 +80,16 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
 
     async def courses(app: web.Application) -> AsyncIterator[None]:
         app[COURSES] = await Courses.connect(database_url)
-        heard = Heard(app[REDIS], settings.partitions)
-        app[PLAYING] = Playing(app[COURSES], app[WRITER], app[READER], heard, settings.stale_session_seconds)
         scopes = Scopes(app[REDIS], settings.partitions, app[WRITER], app[HISTORY])
         app[WATCHING] = Watching(app[COURSES].database, scopes, constants_of(settings))
+        app[PLAYING] = Playing(
+            app[COURSES],
+            app[WATCHING],
+            app[WRITER],
+            app[READER],
+            Heard(app[REDIS], settings.partitions),
+            stale_seconds=settings.stale_session_seconds,
+        )
         yield
         await app[COURSES].close()
 

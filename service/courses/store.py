@@ -9,6 +9,7 @@ from service.courses.attempts import Attempts
 from service.courses.catalogue import Catalogue
 from service.courses.credits import Credits
 from service.courses.database import Database
+from service.courses.playbacks import Playbacks
 from service.courses.reports import Reports
 from service.courses.seeks import Seeks
 from service.courses.sessions import Sessions
@@ -26,6 +27,7 @@ class Courses:
         self.reports = Reports(database)
         self.sessions = Sessions(database)
         self.seeks = Seeks(database)
+        self.playbacks = Playbacks(database)
 
     @classmethod
     async def connect(cls, database_url: str) -> Self:

@@ -162,15 +162,16 @@ class Progress(Body):
     segments: Segments = Field(default_factory=list)
     seeks: SeekList = Field(default_factory=list)
 
-    def read(self, sent_us: int | None, received_us: int) -> Report:
-        """What can be used of it, and what is wrong with the rest."""
+    def read(self, sent_us: int | None, received_us: int, within: str = "") -> Report:
+        """What can be used of it, and what is wrong with the rest; `within` says where in the body this is."""
         rejected: list[dict[str, object]] = []
         segments = [
-            one.segment(sent_us, received_us) for _, one in _good("segments", self.segments, rejected)
+            one.segment(sent_us, received_us)
+            for _, one in _good(f"{within}segments", self.segments, rejected)
         ]
         met: Counter[tuple[float, float]] = Counter()
         seeks = []
-        for _, one in _good("seeks", self.seeks, rejected):
+        for _, one in _good(f"{within}seeks", self.seeks, rejected):
             jump = (one.from_second, one.to_second)
             met[jump] += 1
             seeks.append(_seek(one, met[jump], sent_us, received_us))
@@ -218,7 +219,7 @@ class SyncedSession(Progress):
     is_assigned: bool | None = None
     client_info: ClientInfo | None = None
     started_at: Moment | None = Field(None, description="of one that was started offline; now where left out")
-    is_closed: bool = Field(False, description="whether it has ended")
+    closed_at: Moment | None = Field(None, description="when it ended; left out, it goes on")
 
 
 class SyncBody(Body):

@@ -28,4 +28,10 @@ BAD_SESSION = failure(
     "bad_name",
     f"sessionId: expected a name of 1 to {WATCH_SESSION_CHARS_MAX} characters of Unicode, without U+0000",
 )
+BAD_NAME = failure(
+    400,
+    "`bad_name`: a name in the path cannot be one.",
+    "bad_name",
+    f"userId: expected a name of 1 to {USER_CHARS_MAX} characters of Unicode, without U+0000",
+)
 READING = reading_failures(FIELDS)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from service.courses.sessions import Standing, WatchSession
     from service.courses.store import Courses
     from service.courses.timing import Segment
+    from service.courses.watching import Watching
 
 SECOND_US = 1_000_000
 
@@ -80,9 +81,17 @@ class Playing:
     """Of one process. Each call raises Unavailable, of either kind, where what it needs does not answer."""
 
     def __init__(
-        self, courses: Courses, writer: Writer, reader: Reader, heard: Heard, stale_seconds: int
+        self,
+        courses: Courses,
+        watching: Watching,
+        writer: Writer,
+        reader: Reader,
+        heard: Heard,
+        *,
+        stale_seconds: int,
     ) -> None:
-        self._courses, self._writer, self._reader, self._heard = courses, writer, reader, heard
+        self._courses, self._watching = courses, watching
+        self._writer, self._reader, self._heard = writer, reader, heard
         self._stale_us = stale_seconds * SECOND_US
 
     async def start(
@@ -97,6 +106,8 @@ class Playing:
     ) -> Started:
         """Raises NotFound where there is no such lesson, Conflict where the session was of another one."""
         standing = await self._courses.sessions.standing(user, lesson)
+        if standing.attempt is not None:  # one that a rule opened just now counts from here on
+            await self._watching.levelling.level_assignments([(standing.course, user)])
         at_us = now_us if started_us is None else started_us
         session = await self._courses.sessions.start(
             user,
@@ -108,7 +119,7 @@ class Playing:
         )
         _, pair = await self._writer.apply_one(_opening(session, now_us))
         await self._heard.hear(user, session.session, now_us)
-        return Started(session, standing, _resume_ms(pair, session.duration_ms))
+        return Started(session, standing, resume_ms(pair, session.duration_ms))
 
     async def report(self, session: WatchSession, report: Report, now_us: int) -> Reported:
         """Count what was played, and judge the seeks by what is covered then."""
@@ -146,8 +157,8 @@ class Playing:
         if standing.attempt is None or standing.revision != session.revision:
             cells = await self._verified_cells(session.user, session.slug)
             return Limit(cells, standing.skip_policy, is_assigned=False, attempt=None)
-        cells = await self._verified_cells(session.user, session.slug)
-        return Limit(cells, standing.skip_policy, is_assigned=True, attempt=standing.attempt)
+        watched = await self._watching.watched.of_lesson(standing.attempt, session.lesson)
+        return Limit(watched.verified_cells, standing.skip_policy, is_assigned=True, attempt=standing.attempt)
 
     async def _count(self, events: Sequence[Event], done: Reported) -> None:
         if not events:
@@ -207,7 +218,7 @@ def _jump(session: WatchSession, seek: Seek, now_us: int) -> Event:
     return event._replace(id=f"{session.session}:k:{seek.name}", from_ms=seek.from_ms)
 
 
-def _resume_ms(pair: PairRecord, duration_ms: int) -> int:
+def resume_ms(pair: PairRecord, duration_ms: int) -> int:
     """From the beginning where nothing was watched, or all was."""
     if not pair.latest_us or pair.latest_ms is None or pair.latest_ms >= duration_ms:
         return 0

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from service.api.courses.schemas import FieldRejection, Moment  # noqa: TC001 - pydantic reads annotations
 from service.api.schemas import Answer, Count, EffectiveSeconds, Problem, Seconds, UniqueSeconds, WatchSeconds
+from service.limits import HISTORY_VIEWINGS_MAX, PAGE_MAX, RECENT_SESSIONS_MAX
 
 Policy = Annotated[
     Literal["block", "flag", "allow"] | None,
@@ -166,6 +167,122 @@ class Synced(VideoAnswer):
     """What became of each session, in the order of the body."""
 
     sessions: list[SyncedReport]
+
+
+Span = tuple[int, int]
+Status = Literal["Assigned", "InProgress", "Completed"]
+CoverageFraction = Annotated[float, Field(ge=0, le=1, description="of the video's seconds")]
+
+
+class AttemptDates(VideoAnswer):
+    """An attempt, and how far it has come."""
+
+    attempt_id: int
+    number: Annotated[int, Field(ge=1, description="of the user's attempts at the course")]
+    status: Status
+    overdue: bool
+    opened_at: Moment
+    due_at: Annotated[Moment | None, Field(description="the first moment that is too late; null: never")]
+    started_at: Moment | None
+    last_viewed_at: Moment | None
+    completed_at: Moment | None
+    closed_at: Annotated[Moment | None, Field(description="since when it stays as it is; null: it is open")]
+
+
+class LessonProgress(VideoAnswer):
+    """What an attempt has of a lesson's video at this moment."""
+
+    duration_seconds: Seconds
+    unique_seconds: Annotated[int, Field(ge=0, description="different seconds seen, or credited")]
+    credited_seconds: Annotated[int, Field(ge=0, description="those that are credited only")]
+    coverage_fraction: CoverageFraction
+    needed_seconds: Annotated[int, Field(ge=0, description="how many complete the lesson")]
+    still_needed_seconds: Count
+    is_complete: bool
+    completed_at: Annotated[Moment | None, Field(description="within seconds of its being complete")]
+    limit_second: LimitSecond
+    watch_seconds: WatchSeconds
+    effective_seconds: EffectiveSeconds
+    missing: Annotated[list[Span], Field(description="[from, to] in seconds: what was not seen")]
+
+
+class Total(VideoAnswer):
+    """All that the user ever watched of the lesson's video of now, whatever it counted for."""
+
+    watch_seconds: WatchSeconds
+    effective_seconds: EffectiveSeconds
+    unique_seconds: UniqueSeconds
+    furthest_second: Seconds
+    resume_second: Seconds
+
+
+class UserProgress(VideoAnswer):
+    """How far a user is with a lesson."""
+
+    user_id: str
+    lesson_id: str
+    course_id: str
+    is_assigned: bool
+    attempt: Annotated[AttemptDates | None, Field(description="the last one; null where there never was any")]
+    progress: Annotated[
+        LessonProgress | None, Field(description="of that attempt; null where it never had this lesson")
+    ]
+    sessions: Annotated[
+        list[Session], Field(max_length=RECENT_SESSIONS_MAX, description="the last ones first")
+    ]
+    total: Total
+
+
+class PlayedBefore(VideoAnswer):
+    """What one session played of a lesson's video while no attempt at it was open."""
+
+    session_id: Annotated[str, Field(description="empty for events that named no session")]
+    first_viewed_at: Moment
+    last_viewed_at: Moment
+    watch_seconds: WatchSeconds
+    unique_seconds: UniqueSeconds
+    flagged_seconds: Annotated[int, Field(ge=0, description="those of them that were played implausibly")]
+
+
+class WatchedBefore(VideoAnswer):
+    """A lesson that was watched while no attempt at it was open."""
+
+    lesson_id: str
+    course_id: str
+    title: str
+    duration_seconds: Seconds
+    watch_seconds: WatchSeconds
+    effective_seconds: EffectiveSeconds
+    unique_seconds: UniqueSeconds
+    coverage_fraction: CoverageFraction
+    last_viewed_at: Moment
+    sessions: Annotated[
+        list[PlayedBefore], Field(max_length=HISTORY_VIEWINGS_MAX, description="the last ones first")
+    ]
+
+
+class UnassignedHistory(VideoAnswer):
+    """A page of what a user watched while it was not assigned, the lesson watched last first."""
+
+    user_id: str
+    items: Annotated[list[WatchedBefore], Field(max_length=PAGE_MAX)]
+    next_cursor: Annotated[
+        str | None, Field(description="`cursor` of the page that follows; null on the last one")
+    ]
+
+
+class MissingLesson(VideoAnswer):
+    """What a lesson lacks to be complete."""
+
+    lesson_id: str
+    still_needed_seconds: Count
+    missing: list[Span]
+
+
+class IncompleteProblem(Problem):
+    """What an attempt lacks to be complete."""
+
+    lessons: list[MissingLesson]
 
 
 class ReportProblem(Problem):

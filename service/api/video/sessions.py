@@ -76,7 +76,8 @@ async def heartbeat(request: web.Request) -> web.StreamResponse:
 async def close(request: web.Request) -> web.StreamResponse:
     session = await session_in_path(request, Action.WRITE)
     closed = await request.app[PLAYING].close(session, clock.now_us())
-    return answer(shapes.session(closed))
+    played = await request.app[COURSES].playbacks.of_sessions(closed.user, closed.slug, [closed.session])
+    return answer(shapes.session(closed, played.get(closed.session)))
 
 
 async def session_in_path(request: web.Request, action: Action) -> WatchSession:

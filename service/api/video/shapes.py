@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.api.shapes import moment, seconds
-from service.api.video.playing import REASONS
+from service.api.video.playing import REASONS, resume_ms
+from service.courses.model import cells_of
 from service.courses.seeks import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.api.video.playing import Judged, Limit, Reported, Started
+    from service.counters.records import PairRecord
+    from service.courses.model import Attempt
+    from service.courses.playbacks import Played, WatchedBefore
     from service.courses.seeking import SeekDecision
     from service.courses.seeks import Seek, Sought
     from service.courses.sessions import WatchSession
+    from service.courses.watched import WatchedLesson
 
 Json = dict[str, Any]
 
@@ -58,18 +63,87 @@ def limit(session: str, to_ms: int, found: Limit, decision: SeekDecision) -> Jso
     }
 
 
-def session(found: WatchSession) -> Json:
+def session(found: WatchSession, played: Played | None) -> Json:
     return {
         "sessionId": found.session,
         "userId": found.user,
         "lessonId": found.lesson,
         "attemptId": found.attempt,
         "startedAt": moment(found.started_us),
-        "closedAt": None if found.closed_us is None else moment(found.closed_us),
+        "closedAt": _moment(found.closed_us),
         "closedBy": found.closed_by,
-        "watchSeconds": 0,
-        "effectiveSeconds": 0,
-        "uniqueSeconds": 0,
+        "watchSeconds": seconds(played.watch_ms if played else 0),
+        "effectiveSeconds": seconds(played.effective_ms if played else 0),
+        "uniqueSeconds": played.seen.bit_count() if played else 0,
+    }
+
+
+def attempt(found: Attempt, now_us: int) -> Json:
+    return {
+        "attemptId": found.attempt,
+        "number": found.number,
+        "status": found.status,
+        "overdue": found.is_overdue(now_us),
+        "openedAt": moment(found.opened_us),
+        "dueAt": _moment(found.due_us),
+        "startedAt": _moment(found.started_us),
+        "lastViewedAt": _moment(found.last_viewed_us),
+        "completedAt": _moment(found.completed_us),
+        "closedAt": _moment(found.closed_us),
+    }
+
+
+def watched(found: WatchedLesson, completed_us: int | None) -> Json:
+    """What was completed once stays so, whatever became of the video since."""
+    completion = found.completion
+    return {
+        "durationSeconds": seconds(found.duration_ms),
+        "uniqueSeconds": completion.seen_cells,
+        "creditedSeconds": (found.credited & ~found.own).bit_count(),
+        "coverageFraction": round(completion.seen_cells / completion.cells, 6),
+        "neededSeconds": completion.needed_cells,
+        "stillNeededSeconds": completion.still_needed_cells,
+        "isComplete": completed_us is not None or completion.is_complete,
+        "completedAt": _moment(completed_us),
+        "limitSecond": found.verified_cells,
+        "watchSeconds": seconds(found.watch_ms),
+        "effectiveSeconds": seconds(found.effective_ms),
+        "missing": completion.missing,
+    }
+
+
+def total(record: PairRecord | None, duration_ms: int) -> Json:
+    return {
+        "watchSeconds": seconds(record.watch_ms if record else 0),
+        "effectiveSeconds": seconds(record.effective_ms if record else 0),
+        "uniqueSeconds": record.unique_cells if record else 0,
+        "furthestSecond": seconds(record.furthest_ms if record else 0),
+        "resumeSecond": seconds(resume_ms(record, duration_ms) if record else 0),
+    }
+
+
+def watched_before(found: WatchedBefore) -> Json:
+    seen = found.seen.bit_count()
+    return {
+        "lessonId": found.lesson,
+        "courseId": found.course,
+        "title": found.title,
+        "durationSeconds": seconds(found.duration_ms),
+        "watchSeconds": seconds(sum(one.watch_ms for one in found.sessions)),
+        "effectiveSeconds": seconds(sum(one.effective_ms for one in found.sessions)),
+        "uniqueSeconds": seen,
+        "coverageFraction": round(seen / cells_of(found.duration_ms), 6),
+        "lastViewedAt": moment(found.last_us),
+        "sessions": [_played(one) for one in found.sessions],
+    }
+
+
+def missing(found: WatchedLesson) -> Json:
+    """What a lesson lacks to be complete."""
+    return {
+        "lessonId": found.lesson,
+        "stillNeededSeconds": found.completion.still_needed_cells,
+        "missing": found.completion.missing,
     }
 
 
@@ -100,6 +174,21 @@ def _judged(found: Judged) -> Json:
         "reason": decision.reason,
         "message": REASONS[decision.reason],
     }
+
+
+def _played(found: Played) -> Json:
+    return {
+        "sessionId": found.session,
+        "firstViewedAt": moment(found.first_us),
+        "lastViewedAt": moment(found.last_us),
+        "watchSeconds": seconds(found.watch_ms),
+        "uniqueSeconds": found.seen.bit_count(),
+        "flaggedSeconds": found.flagged.bit_count(),
+    }
+
+
+def _moment(time_us: int | None) -> str | None:
+    return None if time_us is None else moment(time_us)
 
 
 def _sought(found: Sought) -> Json:
