@@ -113,7 +113,7 @@ def test_every_route_is_described_and_named_once() -> None:
 async def test_every_described_path_is_served(api: Api, document: Document) -> None:
     for path, method, _ in operations(document):
         filled = path.replace("{user}", "nobody").replace("{slug}", "nothing")
-        filled = filled.replace("{attempt}", "1").replace("{credit}", "1")
+        filled = filled.replace("{attempt}", "1").replace("{attemptId}", "1").replace("{credit}", "1")
         answer = await api.call(method.upper(), filled)
         assert answer.status != 405
         assert answer.status != 404 or "was ever received" in answer.json["detail"]
