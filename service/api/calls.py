@@ -51,7 +51,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`models` are the shapes that it may have, and `example` has one; what is no JSON has a `media_type` only."""
+    """`models` are the shapes that it may have, and `example` has one; `media_type` is that of what is no JSON."""
 
     status: int | str
     description: str

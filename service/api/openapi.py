@@ -164,16 +164,17 @@ def _response(answer: Answer) -> Json:
             name: {"description": description, "schema": {"type": "string"}}
             for name, description in answer.headers.items()
         }
+    contents: Json = {}
     if answer.models:
         shapes = [reference(model) for model in answer.models]
         content: Json = {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
         if answer.example:
             content["example"] = answer.example
-        response["content"] = {_media_type(answer): content}
-    elif answer.media_type:
+        contents[_media_type(answer)] = content
+    if answer.media_type:
         shape = "object" if answer.media_type == "application/json" else "string"
-        response["content"] = {answer.media_type: {"schema": {"type": shape}}}
-    return response
+        contents[answer.media_type] = {"schema": {"type": shape}}
+    return response | {"content": contents} if contents else response
 
 
 def _media_type(answer: Answer) -> str:

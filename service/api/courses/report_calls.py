@@ -9,6 +9,7 @@ from service.api.calls import CURSOR, LIMIT, Answer, Call, Parameter, Whose, fai
 from service.api.courses import reports
 from service.api.courses.assignment_calls import ASSIGNMENT_ANSWER
 from service.api.courses.described import ALWAYS, MOMENT, NO_COURSE, NO_TEAM, WITH_UNASSIGNED, filtered_by
+from service.api.courses.report_lines import CSV
 from service.api.courses.report_schemas import (
     AttemptReport,
     CourseReport,
@@ -110,7 +111,7 @@ def report(
         "reports",
         summary,
         (
-            Answer(200, "Rows, or a CSV.", (model,), example={"items": [item], "next_cursor": None}),
+            Answer(200, "Rows.", (model,), CSV, example={"items": [item], "next_cursor": None}),
             BAD_QUESTION,
             *failures,
             *ALWAYS,
