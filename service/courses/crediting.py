@@ -142,6 +142,7 @@ async def _watched(
         [digest(lesson.slug) for lesson in lessons],
         grant.since_us,
         VIEWINGS_MAX,
+        grant.attempt.attempt,
     )
     watched: dict[str, dict[Place, asyncpg.Record]] = {}
     for row in rows:
