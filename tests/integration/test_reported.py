@@ -59,7 +59,7 @@ class Office:
         async def is_enough() -> bool:
             answer = await self.ask("POST", "/v1/credits", {"course": "safety", "user": "ann"})
             given.extend(answer["credits"])
-            return sum(credit["unique_seconds"] for credit in given) >= seconds
+            return sum(int(credit["unique_seconds"]) for credit in given) >= seconds
 
         await until(is_enough, f"{seconds} s are credited", SECONDS_MAX)
         return given
