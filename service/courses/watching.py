@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.courses.following import Following
 from service.courses.levelling import Levelling
 from service.courses.watched import Watched
+from service.courses.why import Why
 
 if TYPE_CHECKING:
     from service.courses.database import Database
@@ -17,5 +18,6 @@ if TYPE_CHECKING:
 class Watching:
     def __init__(self, database: Database, scopes: Scopes, constants: Constants) -> None:
         self.watched = Watched(database, scopes)
+        self.why = Why(database, scopes)
         self.levelling = Levelling(database, scopes)
         self.following = Following(database, constants.implausible_tolerance_ms)

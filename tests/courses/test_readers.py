@@ -44,6 +44,7 @@ READ_BY = {
     "get_assignment": OWN,
     "get_attempts": OWN,
     "get_attempt": OWN,
+    "get_why": OWN,
     "get_credit": OWN,
     "get_credits of attempt": OWN,
     "get_credits of user": OWN,

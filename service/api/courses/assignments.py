@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service import clock
 from service.api.context import COURSES, WATCHING
-from service.api.courses import shapes
+from service.api.courses import shapes, why_shapes
 from service.api.courses.bodies import AttemptBody
 from service.api.courses.messages import answer, checked_name, flag_in_query, name_in_path, read_body
 from service.api.courses.readers import demand_admin, demand_team
@@ -95,12 +95,23 @@ async def renew(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_attempt(request: web.Request) -> web.StreamResponse:
+    found, lessons = await request.app[WATCHING].why.state(_attempt(request))
+    await demand_user(request, found.user)
+    return answer(why_shapes.state(found, lessons, clock.now_us()))
+
+
+@answering
+async def get_why(request: web.Request) -> web.StreamResponse:
+    found, lessons = await request.app[WATCHING].why.explain(_attempt(request))
+    await demand_user(request, found.user)
+    return answer(why_shapes.why(found, lessons, clock.now_us()))
+
+
+def _attempt(request: web.Request) -> int:
     given = request.match_info["attempt"]
     if not is_number(given, ATTEMPT_DIGITS_MAX):
         raise NotFound(f"there is no attempt {given[:40]!r}")
-    found, records = await request.app[COURSES].attempts.get(int(given))
-    await demand_user(request, found.user)
-    return answer(shapes.attempt_with_lessons(found, records, clock.now_us()))
+    return int(given)
 
 
 def _pair(request: web.Request) -> tuple[str, str]:

@@ -43,7 +43,7 @@ def course(found: Course) -> Json:
         "lessons": [lesson(one) for one in found.lessons],
         "created_at": moment(found.created_us),
         "updated_at": moment(found.updated_us),
-        "archived_at": _moment(found.archived_us),
+        "archived_at": moment_or_none(found.archived_us),
     }
 
 
@@ -62,7 +62,7 @@ def lesson_history(found: LessonHistory) -> Json:
     return {
         **lesson(found.lesson),
         "course": found.course,
-        "removed_at": _moment(found.removed_us),
+        "removed_at": moment_or_none(found.removed_us),
         "revisions": [
             {
                 "revision": one.revision,
@@ -88,12 +88,12 @@ def assignment(found: Assignment, now_us: int) -> Json:
         "overdue": attempt.is_overdue(now_us),
         "first_assigned_at": moment(found.first_assigned_us),
         "assigned_at": moment(found.assigned_us),
-        "unassigned_at": _moment(found.unassigned_us),
-        "due_at": _moment(attempt.due_us),
-        "started_at": _moment(attempt.started_us),
-        "last_viewed_at": _moment(attempt.last_viewed_us),
-        "completed_at": _moment(attempt.completed_us),
-        "last_completed_at": _moment(found.last_completed_us),
+        "unassigned_at": moment_or_none(found.unassigned_us),
+        "due_at": moment_or_none(attempt.due_us),
+        "started_at": moment_or_none(attempt.started_us),
+        "last_viewed_at": moment_or_none(attempt.last_viewed_us),
+        "completed_at": moment_or_none(attempt.completed_us),
+        "last_completed_at": moment_or_none(found.last_completed_us),
         "attempt": attempt.attempt,
         "number": attempt.number,
     }
@@ -109,11 +109,11 @@ def attempt(found: Attempt, now_us: int) -> Json:
         "overdue": found.is_overdue(now_us),
         "opened_at": moment(found.opened_us),
         "opened_by": found.opened_by,
-        "due_at": _moment(found.due_us),
-        "started_at": _moment(found.started_us),
-        "last_viewed_at": _moment(found.last_viewed_us),
-        "completed_at": _moment(found.completed_us),
-        "closed_at": _moment(found.closed_us),
+        "due_at": moment_or_none(found.due_us),
+        "started_at": moment_or_none(found.started_us),
+        "last_viewed_at": moment_or_none(found.last_viewed_us),
+        "completed_at": moment_or_none(found.completed_us),
+        "closed_at": moment_or_none(found.closed_us),
     }
 
 
@@ -135,9 +135,9 @@ def credit(found: GivenCredit) -> Json:
         "until": moment(found.until_us),
         "created_at": moment(found.created_us),
         "created_by": found.created_by,
-        "taken_back_at": _moment(found.taken_back_us),
+        "taken_back_at": moment_or_none(found.taken_back_us),
         "taken_back_by": found.taken_back_by,
-        "withdrawn_completion_at": _moment(found.withdrawn_us),
+        "withdrawn_completion_at": moment_or_none(found.withdrawn_us),
     }
 
 
@@ -173,10 +173,10 @@ def _record(found: LessonRecord) -> Json:
         "watch_seconds": seconds(found.watch_ms),
         "effective_seconds": seconds(found.effective_ms),
         "started_at": moment(found.started_us),
-        "last_viewed_at": _moment(found.last_viewed_us),
-        "completed_at": _moment(found.completed_us),
+        "last_viewed_at": moment_or_none(found.last_viewed_us),
+        "completed_at": moment_or_none(found.completed_us),
     }
 
 
-def _moment(time_us: int | None) -> str | None:
+def moment_or_none(time_us: int | None) -> str | None:
     return None if time_us is None else moment(time_us)
