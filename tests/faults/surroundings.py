@@ -83,7 +83,7 @@ class Surroundings:
 
     def __init__(self, folder: Path, redis_url: str, database_url: str) -> None:
         self.redis_url, self.database_url = redis_url, database_url
-        self.proxies = {"redis": _redis_proxy(redis_url), "postgres": _postgres_proxy(database_url)}
+        self.proxies = {"redis": _redis_proxy(redis_url), "postgres": postgres_proxy(database_url)}
         self._folder = folder
         self._clock = folder / "clock"
         self._stack = AsyncExitStack()
@@ -202,7 +202,7 @@ def _redis_proxy(url: str) -> Proxy:
     return Proxy(partial(asyncio.open_connection, parts.hostname, parts.port or 6379))
 
 
-def _postgres_proxy(url: str) -> Proxy:
+def postgres_proxy(url: str) -> Proxy:
     parts = urlsplit(url)
     options = parse_qs(parts.query)
     host, port = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.api.conftest import valkey
 from tests.courses.conftest import api, emptied_redis_url, name
 
-__all__ = ["api", "emptied_redis_url", "name"]
+__all__ = ["api", "emptied_redis_url", "name", "valkey"]
