@@ -79,7 +79,7 @@ async def anns(guarded: Api) -> Document:
 def body_of(made: Call, anns: Document) -> Document | None:
     known = {"sessionId": anns["sessionId"], "segments": [segment("s", 0, 10)]}
     offline = {"clientSessionId": "tab", "userId": "ann", "lessonId": "safety 1"}
-    bodies = {
+    bodies: dict[str, Document] = {
         "start_session": {"userId": "ann", "lessonId": "safety 1"},
         "report_progress": {"segments": [segment("s", 0, 10)]},
         "sync_sessions": {"sessions": [known, offline]},

@@ -88,7 +88,7 @@ async def test_who_is_heard_of_stays_open(api: Api, name: str, worker: Worker, h
         await player.play((0, 10))
     partition = partition_of("ann", Settings().partitions)
     heard_us = clock.now_us() + STALE_US // 2
-    await worker.redis.hset(keys.heard(partition, player.session), "heard", heard_us)  # type: ignore[misc]
+    await worker.redis.hset(keys.heard(partition, player.session), "heard", heard_us)
     await worker.look(STALE_US)
     assert (await shown(api, name, player))["closedAt"] is None
     await worker.look(STALE_US + STALE_US // 2 + 1_000_000)
