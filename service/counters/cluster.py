@@ -75,20 +75,20 @@ class Cluster(Redis):
         return ClusterPipeline(self)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        (reply,), _ = await self.send([(args, options)])
+        (reply,) = await self.send([(args, options)])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    async def send(self, commands: Sequence[Command], *, follow: bool = True) -> tuple[list[Any], bool]:
-        """The replies, an exception where a command failed, and whether any was "not here, but there".
+    async def send(self, commands: Sequence[Command], *, follow: bool = True) -> list[Any]:
+        """The replies, an exception where a command failed.
 
-        Those are sent there, or without `follow` left as they are; who has the slot is remembered either way.
+        What was answered "not here, but there" is sent there, or without `follow` left as it is; who has the slot is
+        remembered either way.
         """
         await self._know()
         replies: list[Any] = [None] * len(commands)
         routes = {place: self._route(command) for place, command in enumerate(commands)}
-        is_redirected = False
         for _ in range(REDIRECTS_MAX):
             await self._send_along(routes, commands, replies)
             routes = {
@@ -96,10 +96,9 @@ class Cluster(Redis):
                 for place in routes
                 if isinstance(reply := replies[place], MovedError | AskError)
             }
-            is_redirected = is_redirected or bool(routes)
             if not routes or not follow:
                 break
-        return replies, is_redirected
+        return replies
 
     async def refresh(self) -> bool:
         """Ask all nodes who has which slots; gives whether any answered. Who asks meanwhile gets the same answer."""
@@ -260,21 +259,15 @@ class Cluster(Redis):
 
 
 class ClusterPipeline(Pipeline):
-    """Commands for several masters, each of which gets its own in one round trip.
-
-    Without `follows` commands for slots that have moved are not sent again elsewhere; `is_redirected` says whether any
-    was refused so.
-    """
+    """Commands for several masters, each of which gets its own in one round trip."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster.connection_pool, cluster.response_callbacks, False, None)
         self._cluster = cluster
-        self.follows = True
-        self.is_redirected = False
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands, self.command_stack = self.command_stack, []
-        replies, self.is_redirected = await self._cluster.send(commands, follow=self.follows)
+        replies = await self._cluster.send(commands)
         for reply in replies if raise_on_error else ():
             if isinstance(reply, Exception):
                 raise reply

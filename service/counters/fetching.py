@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from redis.exceptions import RedisError
-
-from service.counters import keys
+from service.counters import keys, scripts
 from service.counters.cluster import Cluster
+from service.counters.exchange import exchange
 from service.counters.lanes import Lane, Lanes
 from service.counters.servers import home_of
 from service.errors import RedisUnavailable
@@ -71,13 +70,12 @@ class Fetching:
         wanted = {partition: _keys_of(some) for partition, some in taken.items()}
         if not isinstance(self._redis, Cluster):
             wanted = {0: [key for some in wanted.values() for key in some]}
-        pipeline = self._redis.pipeline(transaction=False)
-        for some in wanted.values():
-            pipeline.mget(some)
-        try:
-            replies = await pipeline.execute()
-        except (RedisError, OSError) as failed:
-            raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
+        replies = await scripts.guarded(
+            exchange(self._redis, [(("MGET", *some), {}) for some in wanted.values()])
+        )
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise RedisUnavailable(f"Redis did not answer: {reply}") from reply
         return {
             key: record
             for some, reply in zip(wanted.values(), replies, strict=True)

@@ -46,8 +46,7 @@ class Reader:
     async def movie(self, slug: str) -> MovieRecord:
         """A movie's totals: the sum of its shares in all partitions. Raises NotFound when there is none."""
         spelled = [keys.movie(partition, slug) for partition in range(self._partitions)]
-        shares = [MovieRecord.unpack(share) for share in await self._fetching.fetch_each(spelled) if share]
-        total = MovieRecord(*map(sum, zip(*shares, strict=True)))
+        total = MovieRecord.sum_of(filter(None, await self._fetching.fetch_each(spelled)))
         if not total.viewers:  # never seen, or by nobody who was not erased
             raise NotFound(f"no event of movie {slug!r} was ever received")
         return total

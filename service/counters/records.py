@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TOTALS = Struct(">8Q")
 _PAIR = Struct(">5QIIIQI")
@@ -116,6 +119,10 @@ class MovieRecord(NamedTuple):
 
     def pack(self) -> bytes:
         return _MOVIE.pack(*self)
+
+    @classmethod
+    def sum_of(cls, shares: Iterable[bytes]) -> Self:
+        return cls(*map(sum, zip(*_MOVIE.iter_unpack(b"".join(shares)), strict=True)))
 
     def plus(self, other: MovieRecord) -> MovieRecord:
         return MovieRecord(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))

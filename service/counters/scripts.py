@@ -26,15 +26,16 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from service.counters.cluster import ClusterPipeline
+from service.counters.exchange import exchange
 from service.counters.servers import home_of, server_of
 from service.errors import BacklogFull, MemoryFull, NotRecovered, RedisUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
 
     from redis.asyncio import Redis
-    from redis.asyncio.client import Pipeline
+
+    from service.counters.cluster import Command
 
 _INCLUDE = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
 _PRELUDE = """#!lua name=playhead_{version}
@@ -131,15 +132,13 @@ async def guarded(command: Awaitable[Any]) -> Any:
 
 
 async def _send(redis: Redis, calls: Sequence[Call], copies: Copies, follow: bool) -> list[Any]:
-    pipeline = redis.pipeline(transaction=False)
-    if isinstance(pipeline, ClusterPipeline):
-        pipeline.follows = follow
-    for name, keys, args in calls:
-        pipeline.execute_command("FCALL", function_name(name), len(keys), *keys, *args)
+    commands: list[Command] = [
+        (("FCALL", function_name(name), len(keys), *keys, *args), {}) for name, keys, args in calls
+    ]
     if copies.replicas:
-        _wait_for(pipeline, redis, calls, copies)
+        commands += _waits(redis, calls, copies)
     try:
-        replies = await pipeline.execute(raise_on_error=False)
+        replies = await exchange(redis, commands, follow=follow)
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
     for reply in replies:
@@ -149,7 +148,7 @@ async def _send(redis: Redis, calls: Sequence[Call], copies: Copies, follow: boo
     return replies[: len(calls)]
 
 
-def _wait_for(pipeline: Pipeline, redis: Redis, calls: Sequence[Call], copies: Copies) -> None:
+def _waits(redis: Redis, calls: Sequence[Call], copies: Copies) -> Iterator[Command]:
     """Once a server, behind its calls and on their connection, since WAIT speaks of what that connection wrote.
 
     Calls that change nothing, since they come again or hold only duplicates, must wait for what was written before them
@@ -159,8 +158,8 @@ def _wait_for(pipeline: Pipeline, redis: Redis, calls: Sequence[Call], copies: C
     for _, spelled, _ in calls:
         firsts.setdefault(home_of(redis, spelled[LOG]), spelled[LOG])
     for log in firsts.values():
-        pipeline.hset(log, "waited", 1)
-        pipeline.execute_command("WAIT", copies.replicas, copies.wait_ms, keys=[log])
+        yield ("HSET", log, "waited", 1), {}
+        yield ("WAIT", copies.replicas, copies.wait_ms), {"keys": [log]}
 
 
 def _refuse_too_few(waits: list[Any], copies: Copies) -> None:
