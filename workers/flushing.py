@@ -26,7 +26,7 @@ from workers.days import PAUSE_SECONDS, Days
 from workers.eviction import PAUSE_SECONDS as EVICTION_PAUSE_SECONDS
 from workers.eviction import Eviction
 from workers.flusher import Flusher
-from workers.following import AllFollowing
+from workers.following import FORGET_PAUSE_SECONDS, AllFollowing
 from workers.garbage import collect_seldom
 from workers.leases import LEASE_SECONDS, RENEW_SECONDS, Leases, new_name
 from workers.levelling import PAUSE_SECONDS as LEVELLING_PAUSE_SECONDS
@@ -116,14 +116,11 @@ async def _look_after_attempts(
     configured: Settings, stop: asyncio.Event, redis: Redis, history: History, courses: Courses
 ) -> None:
     async with watching_of(configured, redis, history, courses) as watching:
+        following = AllFollowing(watching.following, configured.partitions)
         await asyncio.gather(
             drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
-            drive(
-                "following",
-                AllFollowing(watching.following, configured.partitions).step,
-                stop,
-                configured.follow_interval_seconds,
-            ),
+            drive("following", following.step, stop, configured.follow_interval_seconds),
+            drive("forgetting", following.forget, stop, FORGET_PAUSE_SECONDS),
             drive("levelling", RestLevelling(watching.levelling).step, stop, LEVELLING_PAUSE_SECONDS),
         )
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service import clock
+
 if TYPE_CHECKING:
     from service.courses.following import Following
+
+FORGET_PAUSE_SECONDS = 600.0
 
 
 class AllFollowing:
@@ -26,3 +30,7 @@ class AllFollowing:
         if failed:
             raise failed
         return more
+
+    async def forget(self) -> bool:
+        """Driven by `workers.loop.drive`."""
+        return await self._following.forget_hours(clock.now_us())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.noting import note
-from service.courses.parallel import Hour, Playing, hours_of, wall_of
+from service.courses.parallel import HOUR_S, Hour, Playing, hours_of, wall_of
 from service.courses.queries import query
 from service.courses.viewed import progress_of
 from service.courses.viewing import PARALLEL_PLAYBACK, Key, Row, Viewings
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 1000
 """Rows in one transaction: some ten milliseconds, in which the flusher's process does little else."""
+
+KEPT_HOURS = 14 * 24
+"""How late, at most, a device may tell what it played and still be held against the user's other ones."""
+
+FORGOTTEN_MAX = 5000
+"""Rows deleted in one statement: some ten milliseconds."""
 
 _ORDINAL_MAX = 2**15 - 1
 """Past every place in an entry."""
@@ -65,6 +71,12 @@ class Following:
                 await self._keep(connection, await _rows(connection, partition, after, upto))
             await connection.execute(query("move_followed"), partition, *upto)
             return is_more
+
+    async def forget_hours(self, now_us: int) -> bool:
+        """Some of those that are older than is kept. Gives whether there may be more."""
+        before = now_us // (HOUR_S * 1_000_000) - KEPT_HOURS
+        gone = await self._database.rows("delete_playing_hours", before, FORGOTTEN_MAX)
+        return len(gone) == FORGOTTEN_MAX
 
     async def _keep(self, connection: Connection, rows: Sequence[Row]) -> None:
         if not rows:

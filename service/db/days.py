@@ -25,6 +25,25 @@ _DROP_WAIT_MS: Final = 1000
 """How long a drop may wait for its lock: whoever wants to write to `events` waits behind it."""
 
 
+_IS_UNFOLLOWED: Final = """
+SELECT EXISTS (
+    SELECT
+    FROM checkpoints AS c
+    LEFT JOIN followed AS f ON f.partition = c.partition
+    CROSS JOIN LATERAL (
+        SELECT
+        FROM {} AS e
+        WHERE
+            e.partition = c.partition
+            AND (e.entry_ms, e.entry_seq, e.ordinal)
+                > (coalesce(f.entry_ms, 0), coalesce(f.entry_seq, 0), coalesce(f.ordinal, -1::smallint))
+        LIMIT 1
+    ) AS row
+)
+"""
+"""Of one day, named in its place. A partition that nobody ever followed is at its start."""
+
+
 async def ensure_days(connection: Connection, first_day: date, last_day: date) -> list[date]:
     """Makes what is missing of the days from first to last, both included; says which those were."""
     count = (last_day - first_day).days + 1
@@ -51,11 +70,13 @@ async def ensure_each(connection: Connection, wanted: Collection[date]) -> list[
 async def drop_days_before(connection: Connection, day: date) -> list[str]:
     """Drops the partitions of the days before `day`, oldest first; answers the names of those that are gone.
 
-    Each in a transaction of its own, with a short wait for its lock. Where somebody holds `events` longer,
-    it ends early: what is left goes the next time.
+    Each in a transaction of its own, with a short wait for its lock. Where somebody holds `events` longer, or a day has
+    rows that were not followed yet (`service.courses.following`), it ends early: what is left goes the next time.
     """
     dropped = []
     for old in sorted(old for old in await days(connection) if old < day):
+        if await connection.fetchval(_IS_UNFOLLOWED.format(day_name(old))):
+            break
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL lock_timeout = {_DROP_WAIT_MS}")

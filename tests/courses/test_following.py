@@ -322,3 +322,17 @@ async def test_the_flushers_process_levels_and_follows(
     await until(is_begun, "the attempt is begun")
     stop.set()
     await running
+
+
+async def test_when_sessions_played_is_kept_for_a_fortnight(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_module, "FORGOTTEN_MAX", 2)
+    await put(cinema.courses)
+    for day in range(6):
+        await cinema.play("intro-v1", 0, 10, at_us=NOW + day * DAY_US)
+    await follow(cinema)
+    now_us = NOW + 17 * DAY_US - 1
+    assert await cinema.watching.following.forget_hours(now_us)
+    assert not await cinema.watching.following.forget_hours(now_us)
+    assert len(await table(cinema, "playing_hours")) == 3

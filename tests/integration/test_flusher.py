@@ -323,6 +323,11 @@ async def test_old_days_are_dropped_and_their_counters_stay(bench: Bench) -> Non
     assert await Days(bench.ledger, keep_days=0).step() is False
     assert await bench.rows() == 4
     await Days(bench.ledger, keep_days=30).step()
+    assert await bench.rows() == 4  # nobody has followed them yet
+    await bench.connection.execute(
+        "INSERT INTO followed SELECT partition, entry_ms, entry_seq, 0 FROM checkpoints"
+    )
+    await Days(bench.ledger, keep_days=30).step()
     assert await bench.rows() == 2
     assert await book_of_postgres(bench.connection) == expected_of(bench.model)
     await bench.send([heartbeat(9, time_us=now_us, received_us=now_us)])

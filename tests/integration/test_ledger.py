@@ -227,7 +227,16 @@ async def test_days_are_made_while_others_write(ledger: Ledger, connection: Any)
 async def test_old_days_are_dropped_with_their_rows(ledger: Ledger, connection: Any) -> None:
     rows = [row(ordinal=n, received_at_us=micros(NOON + timedelta(days=n))) for n in range(-3, 2)]
     await ledger.commit(Flush([moved()], rows))
-    assert await ledger.drop_days_before(TODAY - timedelta(days=1)) == ["events_20260306", "events_20260307"]
+    assert await ledger.drop_days_before(TODAY - timedelta(days=1)) == []
+    for ordinal, dropped in (
+        (-3, ["events_20260306"]),
+        (1, ["events_20260307"]),
+    ):  # as far as they are followed
+        await connection.execute("DELETE FROM followed")
+        await connection.execute(
+            "INSERT INTO followed SELECT partition, entry_ms, entry_seq, $1 FROM checkpoints", ordinal
+        )
+        assert await ledger.drop_days_before(TODAY - timedelta(days=1)) == dropped
     assert await connection.fetchval("SELECT min(ordinal) FROM events") == -1
     assert await ledger.drop_days_before(TODAY - timedelta(days=1)) == []
 
