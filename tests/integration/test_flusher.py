@@ -325,7 +325,7 @@ async def test_old_days_are_dropped_and_their_counters_stay(bench: Bench) -> Non
     await Days(bench.ledger, keep_days=30).step()
     assert await bench.rows() == 4  # nobody has followed them yet
     await bench.connection.execute(
-        "INSERT INTO followed SELECT partition, entry_ms, entry_seq, 0 FROM checkpoints"
+        "INSERT INTO followed SELECT partition, entry_ms, entry_seq, 32767 FROM checkpoints"
     )
     await Days(bench.ledger, keep_days=30).step()
     assert await bench.rows() == 2
