@@ -19,8 +19,8 @@
 8. `workers.recovery` brings a Redis that lost events level with Postgres before it takes new ones; `workers.audit`
    holds live counters against the raw events.
 
-`service.courses` is beside that way: who is to watch what, and by which rules watching is judged. Attempts own scopes of
-the counters (`service.stored.scopes`). `service.api.courses` is its edge; `workers.renewals` opens attempts by rule,
+`service.courses` is beside that way: who is to watch what, and by which rules watching is judged. Attempts own scopes
+of the counters (`service.stored.scopes`). `service.api.courses` is its edge; `workers.renewals` opens attempts by rule,
 `workers.levelling` and `workers.following` keep them level with what is counted.
 
 `service.access` decides who may do what, and where playhead may listen without asking; `service.api.guard` asks,

@@ -6,8 +6,8 @@
    one that is there).
 3. `store` holds them in Postgres, through `catalogue`, `teams`, `assignments`, `attempts` and `noting`; their SQL is
    in `queries`.
-4. `levelling` says which scopes of the counters are an attempt's (`ranges`), `following` turns raw events into what each
-   session saw (`viewing`, `parallel`), `watched` reads what attempts have now, and `why` where it comes from;
+4. `levelling` says which scopes of the counters are an attempt's (`ranges`), `following` turns raw events into what
+   each session saw (`viewing`, `parallel`), `watched` reads what attempts have now, and `why` where it comes from;
    `watching` has them together.
 
 Nothing here counts: cells that were seen come in as they were counted, and times as arguments.
