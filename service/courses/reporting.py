@@ -105,19 +105,28 @@ class Totals:
     paces: dict[int, Pace] = field(default_factory=dict)
 
     def add_line(self, line: Line, now_us: int) -> None:
-        attempt = line.assignment.attempt
-        self._count(attempt.status, attempt.number, is_overdue=attempt.is_overdue(now_us))
+        self.count(line.assignment, now_us)
         for measure in line.measures:
             self.add_measure(measure)
 
-    def add_lesson(self, line: Line, measure: Measure, now_us: int) -> None:
-        """One lesson of a line: overdue with its attempt, unless it is complete."""
-        attempt = line.assignment.attempt
-        is_overdue = attempt.is_overdue(now_us) and measure.completed_us is None
-        self._count(measure.status, attempt.number, is_overdue=is_overdue)
-        self.add_measure(measure)
+    def count(self, assignment: Assignment, now_us: int) -> None:
+        attempt = assignment.attempt
+        self.assignments += 1
+        self.by_status[attempt.status] += 1
+        self.attempts += attempt.number
+        self.overdue += attempt.is_overdue(now_us)
 
-    def add_measure(self, measure: Measure) -> None:
+    def add(self, other: Totals) -> None:
+        """All of it, counts included."""
+        self.assignments += other.assignments
+        for status, count in other.by_status.items():
+            self.by_status[status] += count
+        self.overdue += other.overdue
+        self.attempts += other.attempts
+        self.add_measure(other)
+
+    def add_measure(self, measure: Measure | Totals) -> None:
+        """What it has, without counting it."""
         self.cells += measure.cells
         self.seen_cells += measure.seen_cells
         self.credited_cells += measure.credited_cells
@@ -127,12 +136,6 @@ class Totals:
         for speed, pace in measure.paces.items():
             known = self.paces.get(speed, Pace(0, 0))
             self.paces[speed] = Pace(known.watch_ms + pace.watch_ms, known.effective_ms + pace.effective_ms)
-
-    def _count(self, status: Status, number: int, *, is_overdue: bool) -> None:
-        self.assignments += 1
-        self.by_status[status] += 1
-        self.attempts += number
-        self.overdue += is_overdue
 
 
 def totals_of(measures: Sequence[Measure]) -> Totals:

@@ -87,7 +87,7 @@ async def test_a_row_says_how_far_an_assignment_has_come(
         await viewings.add("v", (0, 30), user=name, session=session, scope=4, speed=speed)
     await viewings.extend(attempt, f"{name} 1", "v", user=name, first=4)
     await note(courses, attempt, f"{name} 1", 300)
-    await skip(module_database_url, name, attempt)
+    await skip(module_database_url, f"{name} 1", attempt, name)
     [row] = await report(api, "attempts", user=name)
     assert (row["course"], row["status"], row["overdue"], row["number"]) == (name, "InProgress", True, 1)
     assert (row["unique_seconds"], row["duration_seconds"], row["coverage_fraction"]) == (300, 1200, 0.25)
@@ -116,11 +116,11 @@ async def whole(api: Api, **named: str) -> list[Document]:
     return items
 
 
-async def skip(database_url: str, name: str, attempt: int) -> None:
+async def skip(database_url: str, lesson: str, attempt: int, user: str) -> None:
     """Five seeks past the limit, two of them skips."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute(SESSION, name, name, f"{name} 1", attempt)
-    await connection.execute(SEEK, name, name, f"{name} 1", attempt)
+    await connection.execute(SESSION, lesson, user, lesson, attempt)
+    await connection.execute(SEEK, lesson, user, lesson, attempt)
     await connection.close()
 
 
@@ -301,3 +301,76 @@ async def test_what_is_not_there_is_not_found(api: Api, name: str) -> None:
             assert (await api.get(f"/v1/reports/{query}{escaped(name)}{form}")).status == 404
     for query in ("attempts?course=", "attempts?team=", "attempts?user=", "users?user="):
         assert (await api.get(f"/v1/reports/{query}{escaped(name)}")).json["items"] == []
+
+
+async def test_what_is_added_up_where_it_is_kept_is_the_sum_of_its_rows(
+    api: Api, name: str, courses: Courses, viewings: Viewings, module_database_url: str
+) -> None:
+    """Whatever became of them meanwhile: lessons replaced, removed, new; attempts completed and closed."""
+    letters = "abcd"
+    await call(api, "put_course", course(*(f"{name} {letter}" for letter in letters)), course=name)
+    users = [f"{name} {number}" for number in range(8)]
+    attempts = [await assign(api, name, user, due="2020-01-01") for user in users]
+    for number, attempt in enumerate(attempts):
+        for place, letter in enumerate(letters):
+            cells = (0, 60, 580, 600)[number + place & 3] if number != 5 else 600
+            if cells:
+                await note(courses, attempt, f"{name} {letter}", cells)
+    await viewings.add("v", (0, 30), user=users[0], scope=4, speed=1500)
+    await viewings.extend(attempts[0], f"{name} b", "v", user=users[0], first=4)
+    await note(courses, attempts[0], f"{name} b", 60)
+    await skip(module_database_url, f"{name} a", attempts[1], user=users[1])
+    await call(api, "unassign", course=name, user=users[6])
+    await call(api, "renew", {"after": 1}, course=name, user=users[7])
+    changed = course(*(f"{name} {letter}" for letter in "bce"))
+    changed["lessons"][1] |= {"slug": "other", "duration_seconds": 900}
+    await call(api, "put_course", changed, course=name)
+    await note(courses, attempts[2], f"{name} e", 600)
+    rows = await report(api, "attempts", "&with_unassigned=true", course=name)
+    assert len(rows) == 8
+    [totals] = await report(api, "courses", "&with_unassigned=true", course=name)
+    lessons = await whole(api, course=name, with_unassigned="true")
+    assert {one["lesson"]: counted(one) for one in lessons} == added(
+        [(lesson["lesson"], row, lesson) for row in rows for lesson in row["lessons"]]
+    )
+    assert {name: counted(totals)} == added([(name, row, row) for row in rows])
+
+
+COUNTED = (
+    "unique_seconds",
+    "credited_seconds",
+    "duration_seconds",
+    "watch_seconds",
+    "effective_seconds",
+    "skips",
+)
+
+
+def counted(totals: Document) -> dict[str, Any]:
+    counts = ("assigned", "in_progress", "completed", "overdue", "attempts", *COUNTED)
+    return {one: totals[one] for one in counts} | {"speeds": {one["speed"]: one for one in totals["speeds"]}}
+
+
+def added(parts: list[tuple[str, Document, Document]]) -> dict[str, dict[str, Any]]:
+    """Of each name the sum of its parts, each of a row."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, row, part in parts:
+        sums = found.setdefault(
+            name,
+            dict.fromkeys(("assigned", "in_progress", "completed", "overdue", "attempts", *COUNTED), 0)
+            | {"speeds": {}},
+        )
+        for one in COUNTED:
+            sums[one] += part[one]
+        sums[
+            {"Assigned": "assigned", "InProgress": "in_progress", "Completed": "completed"}[part["status"]]
+        ] += 1
+        sums["overdue"] += row["overdue"] and part["status"] != "Completed"
+        sums["attempts"] += row["number"]
+        for pace in part["speeds"]:
+            known = sums["speeds"].setdefault(
+                pace["speed"], dict.fromkeys(pace, 0) | {"speed": pace["speed"]}
+            )
+            known["watch_seconds"] += pace["watch_seconds"]
+            known["effective_seconds"] += pace["effective_seconds"]
+    return found

@@ -91,10 +91,7 @@ async def report_lessons(request: web.Request) -> web.StreamResponse:
     async def turn(_limit: int, _after: After) -> Found:
         await request.app[COURSES].catalogue.get(course)
         found = await _reports(request).lessons(question, now_us)
-        rows = [
-            {"course": course, "lesson": lesson, "title": title, **report_shapes.totals(totals)}
-            for (lesson, title), totals in found.items()
-        ]
+        rows = [{**name._asdict(), **report_shapes.totals(totals)} for name, totals in found.items()]
         return rows, None
 
     return await _answer(request, "lessons", ("course", "lesson", "title", *TOTAL_COLUMNS), turn)
