@@ -108,7 +108,18 @@ local function put_left(tag, others, user)
   local before, after = user.at, stays_at(user)
   if not before or before == after then return end
   put_session(others, user, before)
-  if before.pair ~= after.pair then put_pair(tag, others, user, before.pair) end
+  if before.pair ~= after.pair then
+    put_pair(tag, others, user, before.pair)
+    if before.pair.current then put_scope(tag, before.pair.current) end
+  end
+end
+
+-- Scopes that are over, and those of pairs that their users are not at.
+local function put_scopes(run, tag)
+  for _, counters in ipairs(run.scopes) do
+    local at = stays_at(counters.user)
+    if counters.changed and not (at and counters == at.pair.current) then put_scope(tag, counters) end
+  end
 end
 
 -- Pairs and sessions that users were at only in between, if at all.
@@ -151,6 +162,6 @@ local function save_counters(run, tag)
   end
   put_passed(run, tag, others)
   write_others(tag, others)
-  save_scopes(run, tag)
+  put_scopes(run, tag)
   redis.call('MSET', unpack(values))
 end

@@ -9,14 +9,16 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 -- the same ones as the one before, and then this is all that it reads and writes. All other pairs and sessions are in
 -- the user's hash.
 --
---   totals, slug, session name, pair, tail_first, tail_after (include/coverage.lua), session
+--   totals, slug, session name, pair, tail_first, tail_after (include/coverage.lua), session without its window,
+--   of a pair that was cut its current scope, as a pair with a tail (include/scopes.lua), window
 --
 -- Of a user, `active_us` is when its last event was received, and `appended` how many events its partition had then: once
 -- Postgres has a snapshot of all of those, the user may leave (evict.lua).
 local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
 local USER_AT = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION
 local USER_AT_PACKED = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION .. 'c0'
-local TOTALS_BYTES, PAIR_BYTES = 64, 64
+local USER_SCOPE = '>' .. PAIR .. 'I4I4'
+local TOTALS_BYTES, PAIR_BYTES, SCOPE_BYTES = 64, 64, 72
 
 local CELL_MS = 1000
 
@@ -29,7 +31,7 @@ local function make_pair(slug, watch_ms, effective_ms, unique_cells, events, imp
     slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     implausible_ms = implausible_ms, verified_cells = verified_cells, furthest_ms = furthest_ms,
     latest_ms = latest_ms, latest_us = latest_us, scope = scope, tail_first = tail_first, tail_after = tail_after,
-    user = false, sessions = {}, changed = false, of_scope = false, current = false,
+    user = false, sessions = {}, changed = false, of_scope = false, current = false, listed = false,
   }
 end
 
@@ -67,6 +69,16 @@ local function read_session_record(name, pair, record)
     string.sub(record, offset))
 end
 
+-- The current scope of the pair that a user is at, from the user's record.
+local function read_user_scope(pair, record, offset)
+  local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us,
+    scope, tail_first, tail_after = struct.unpack(USER_SCOPE, record, offset)
+  local counters = make_pair(pair.slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
+    furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after)
+  counters.user, counters.of_scope = pair.user, scope
+  return counters
+end
+
 -- A user from its record; `at` is the session of its last event, whose pair is `at.pair`.
 local function read_user_record(name, record)
   if not record then return make_user(name, 0, 0, 0, 0, 0, 0, 0, 0, false) end
@@ -82,9 +94,10 @@ local function read_user_record(name, record)
   local pair = make_pair(slug, pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms,
     verified_cells, furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after)
   local at = make_session(session, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
-    string.sub(record, offset))
+    string.sub(record, scope > 0 and offset + SCOPE_BYTES or offset))
   local user = make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
   pair.user, pair.sessions[session], user.pairs[slug] = user, at, pair
+  if scope > 0 then pair.current = read_user_scope(pair, record, offset) end
   return user
 end
 
@@ -110,16 +123,23 @@ local function pair_record_of(record)
   return string.sub(record, first, first + PAIR_BYTES - 1)
 end
 
--- A user who is at this session now.
+local function pack_user_scope(counters)
+  return struct.pack(USER_SCOPE, counters.watch_ms, counters.effective_ms, counters.unique_cells, counters.events,
+    counters.implausible_ms, counters.verified_cells, counters.furthest_ms, counters.latest_ms, counters.latest_us,
+    counters.of_scope, counters.tail_first, counters.tail_after)
+end
+
+-- A user who is at this session now; of a pair that was cut, its current scope is there.
 local function pack_user(user, session)
   local pair = session.pair
+  local scope = pair.scope > 0 and pack_user_scope(pair.current) or ''
   return struct.pack(USER_AT_PACKED, user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies,
     user.ids_swept_us, user.active_us, user.appended, #pair.slug, pair.slug, #session.name, session.name,
     pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
     pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.scope, pair.tail_first, pair.tail_after,
     session.position_ms and session.position_ms + 1 or 0, session.time_us,
     session.since_us, session.playing and 1 or 0, session.speed, session.credited_ms,
-    session.seq_max and session.seq_max + 1 or 0, session.seq_base, session.seq_window)
+    session.seq_max and session.seq_max + 1 or 0, session.seq_base, scope .. session.seq_window)
 end
 
 local function read_movie_record(slug, record)

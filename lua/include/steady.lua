@@ -2,6 +2,25 @@
 -- last one left off. Nine of ten events are of this kind. It makes no table and no command, and costs half of what the
 -- way for all events costs (lua/apply.lua), which counts the same: tests/lua/test_model.py drives both.
 
+-- The same in the current scope of a pair that was cut, which lies at `offset` of the user's record. Gives its new record,
+-- nil where the event is not ahead of what was seen in it.
+local function go_on_in_scope(record, offset, first, after, at_ms, time_us, span_ms, effective_span_ms, beyond_ms)
+  local watch_ms, effective, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us,
+    scope, tail_first, tail_after = struct.unpack(USER_SCOPE, record, offset)
+  local fresh_cells = 0
+  if span_ms > 0 then
+    if first < tail_first or first > tail_after then return nil end
+    if after > tail_after then
+      fresh_cells, tail_after = after - tail_after, after
+      if first <= verified_cells then verified_cells = math.max(verified_cells, tail_after) end
+    end
+  end
+  if time_us >= latest_us then latest_ms, latest_us = at_ms, time_us end
+  return struct.pack(USER_SCOPE, watch_ms + span_ms, effective + effective_span_ms, unique_cells + fresh_cells, events + 1,
+    implausible_ms + beyond_ms, verified_cells, math.max(furthest_ms, at_ms), latest_ms, latest_us, scope, tail_first,
+    tail_after)
+end
+
 -- Gives the outcome and the user's new record; nil where the event is none of this kind, false instead of a record where it
 -- is a duplicate. `appended` is the log's count with this event.
 local function go_on(record, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
@@ -13,7 +32,7 @@ local function go_on(record, movie, name, timed, at_ms, speed, time_us, received
   local start_ms = position - 1
   local span_ms = at_ms - start_ms
   if slug ~= movie.slug or session ~= name or time_us < session_us
-    or position == 0 or span_ms < 0 or span_ms > constants.heartbeat_gap_ms or scope > 0 then
+    or position == 0 or span_ms < 0 or span_ms > constants.heartbeat_gap_ms then
     return nil
   end
 
@@ -26,7 +45,7 @@ local function go_on(record, movie, name, timed, at_ms, speed, time_us, received
     end
   end
 
-  local window = string.sub(record, offset)
+  local window = string.sub(record, scope > 0 and offset + SCOPE_BYTES or offset)
   if seq then
     local before = seq_max > 0 and seq_max - 1
     if has_seen(before, seq_base, window, seq) then return 'D', false end
@@ -37,13 +56,18 @@ local function go_on(record, movie, name, timed, at_ms, speed, time_us, received
   local at_speed = speed or session_speed
   local effective_span_ms = effective_ms(span_ms, at_speed)
   local beyond_ms = timed and excess_ms(since_us, time_us, span_ms, at_speed, constants) or 0
+  local in_scope = ''
+  if scope > 0 then
+    in_scope = go_on_in_scope(record, offset, first, after, at_ms, time_us, span_ms, effective_span_ms, beyond_ms)
+    if not in_scope then return nil end
+  end
   if time_us >= latest_us then latest_ms, latest_us = at_ms, time_us end
   add_totals(movie, span_ms, effective_span_ms, fresh_cells)
   movie.changed = true
-  return outcome_of(span_ms, beyond_ms), struct.pack(USER_AT_PACKED,
+  return scoped(outcome_of(span_ms, beyond_ms), scope), struct.pack(USER_AT_PACKED,
     watch_ms + span_ms, effective + effective_span_ms, unique_cells + fresh_cells, events + 1, movies, ids_swept_us,
     math.max(active_us, received_us), appended, #slug, slug, #session, session,
     pair_watch_ms + span_ms, pair_effective + effective_span_ms, pair_unique_cells + fresh_cells, pair_events + 1,
     implausible_ms + beyond_ms, verified_cells, math.max(furthest_ms, at_ms), latest_ms, latest_us, scope, tail_first, tail_after,
-    at_ms + 1, time_us, time_us, 1, at_speed, credited_ms + span_ms, seq_max, seq_base, window)
+    at_ms + 1, time_us, time_us, 1, at_speed, credited_ms + span_ms, seq_max, seq_base, in_scope .. window)
 end
