@@ -242,8 +242,17 @@ async def test_they_agree_on_heartbeats_between_cuts(redis: Redis, cut: int) -> 
 
 @pytest.mark.parametrize("cut", [1, 2, 20])
 async def test_they_agree_on_who_watches_again_after_a_cut(redis: Redis, cut: int) -> None:
-    """From the start, from the middle and back again: all within what the lifetime covers already."""
-    positions_s = (*range(10, 210, 10), *range(10, 60, 10), *range(150, 180, 10), *range(60, 170, 10))
+    """From the start, from the middle and back: within what the lifetime covers already; and too fast at the end."""
+    positions_s = (
+        *range(10, 210, 10),
+        *range(10, 60, 10),
+        *range(150, 180, 10),
+        *range(60, 170, 10),
+        185,
+        210,
+        235,
+        260,
+    )
     events = [
         Event("ann", "dune", "heartbeat", at_s * 1000, START_US, START_US, timed=True) for at_s in positions_s
     ]
