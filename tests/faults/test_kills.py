@@ -33,4 +33,8 @@ async def test_nothing_acknowledged_is_lost_or_counted_twice(
     assert any(answers.unanswered for answers in storm.crowd.answers), "nobody noticed any fault"
     longest = max(wound.silent_seconds for wound in storm.wounds)
     faults, events = len(storm.wounds), storm.crowd.acknowledged
-    say(f"FAULTS_SEED={seed}, {faults} faults, {events} events, silent {longest:.1f} s at most")
+    attempts = sum(len(learner.attempts) for learner in storm.crowd.learners)
+    assert attempts > 2 * len(storm.crowd.learners), "nobody renewed anything"
+    say(
+        f"FAULTS_SEED={seed}, {faults} faults, {events} events, {attempts} attempts, silent {longest:.1f} s at most"
+    )

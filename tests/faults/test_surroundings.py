@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from tests.faults.books import UNTIMED
+from tests.faults.learners import UNTIMED
 from tests.faults.surroundings import HOUR_BACK, NO_CONNECTIONS, NO_MEMORY, network_faults, surrounded
 
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
 
+from tests.faults.answers import ANSWER_SECONDS, REPEAT_SECONDS, Answers, Pulse
+from tests.faults.learners import Learner
 from tests.integration.viewers import START_S, Viewer
 
 if TYPE_CHECKING:
@@ -20,45 +20,11 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-ANSWER_SECONDS = 4.0
-"""A client that has waited so long gives up; the event may have been counted, and may still be."""
-
-REPEAT_SECONDS = 0.03
 FINISH_SECONDS = 45.0
 """Within this a writer must have everything acknowledged, once no more faults are made."""
 
 SIZES = (1, 1, 1, 2, 3, 16)
 PROBE = "probe"
-
-
-@dataclass(slots=True)
-class Answers:
-    """What clients were told. `unexpected` are sentences about answers that should never come."""
-
-    acknowledged: int = 0
-    duplicates: int = 0
-    refused: int = 0
-    unanswered: int = 0
-    last_failure: str = ""
-    unexpected: list[str] = field(default_factory=list)
-
-
-class Pulse:
-    """How long there was no acknowledgement for anybody, at the longest since `begin`."""
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        self._last, self._longest_seconds = time.monotonic(), 0.0
-
-    def beat(self) -> None:
-        now = time.monotonic()
-        self._last, self._longest_seconds = now, max(self._longest_seconds, now - self._last)
-
-    @property
-    def longest_seconds(self) -> float:
-        return max(self._longest_seconds, time.monotonic() - self._last)
 
 
 class Client:
@@ -223,10 +189,25 @@ class Crowd:
             )
             for number in range(2)
         ]
+        self.learners = [
+            Learner(
+                url,
+                self._answers(),
+                self.pulse,
+                number,
+                random.Random(f"{seed} learner {number}"),
+                pause_seconds,
+            )
+            for number in range(2)
+        ]
 
     def _client(self, *, keeps_alive: bool) -> Client:
         self.answers.append(Answers())
         return Client(self._url, self.answers[-1], self.pulse, keeps_alive=keeps_alive)
+
+    def _answers(self) -> Answers:
+        self.answers.append(Answers())
+        return self.answers[-1]
 
     @property
     def acknowledged(self) -> int:
@@ -238,6 +219,7 @@ class Crowd:
         stop = asyncio.Event()
         tasks = [asyncio.create_task(writer.write(stop)) for writer in self.writers]
         tasks += [asyncio.create_task(writer.write(stop)) for writer in self.anonymous]
+        tasks += [asyncio.create_task(learner.write(stop)) for learner in self.learners]
         try:
             yield
             stop.set()
