@@ -41,6 +41,12 @@ def ends_us(segments: Sequence[Segment], since_us: int, now_us: int) -> Iterator
         yield now_us - (behind_us if total_us <= room_us else behind_us * room_us // total_us)
 
 
+def began_us(segments: Sequence[Segment], now_us: int) -> int:
+    """When the first of them was begun, of a session that does not say when it was."""
+    ends = zip(segments, ends_us(segments, 0, now_us), strict=True)
+    return max(1, min((end_us - _wall_us(one) for one, end_us in ends), default=now_us))
+
+
 def rounds(segments: Sequence[Segment], seeks: Sequence[Seek]) -> list[tuple[list[Segment], list[Seek]]]:
     """What is to be counted, and which seeks are judged by what was counted until then; at least one of these.
 

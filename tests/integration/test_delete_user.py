@@ -16,6 +16,7 @@ from service.settings import Settings
 from tests.api.client import event
 from tests.api.conftest import serving
 from tests.integration.waiting import until
+from tests.video.players import call, put_course, seek, start
 from workers.eviction import Eviction
 from workers.flusher import Flusher
 from workers.leases import Leases
@@ -127,6 +128,19 @@ async def test_what_was_assigned_goes_along(house: House) -> None:
             assert (await api.get(f"/v1/assignments/safety/{user}")).status == 404
             assert (await api.call("DELETE", f"/v1/users/{user}")).status == 404
     assert (await api.get("/v1/teams/sales/members")).json["items"] == ["bob"]
+
+
+async def test_sessions_and_seeks_of_players_go_along(house: House) -> None:
+    api = house.api
+    await put_course(api, "safety")
+    player = await start(api, "safety")
+    await player.seek(0, 60)
+    assert (await call(api, "get_skips", sessionId=player.session)).json["skips"] == 1
+    async with house.flushing():
+        assert (await api.call("DELETE", "/v1/users/ann")).json["complete"] is True
+    assert (await call(api, "get_skips", sessionId=player.session)).status == 404
+    late = await call(api, "report_progress", {"seeks": [seek(0, 60)]}, sessionId=player.session)
+    assert late.status == 404
 
 
 async def test_users_who_left_are_read_counted_and_erased_like_others(house: House) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.courses.seeks import Seek
-from service.courses.timing import Segment, ends_us, rounds
+from service.courses.timing import Segment, began_us, ends_us, rounds
 
 S = 1_000_000
 NOW = 1000 * S
@@ -34,6 +34,16 @@ def test_those_that_do_not_say_when_were_played_one_after_the_other(
     segments: list[Segment], since_s: int, expected_s: list[int]
 ) -> None:
     assert [end / S for end in ends_us(segments, since_s * S, NOW)] == expected_s
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected_s"),
+    [([], 1000), ([played(0, 10), played(10, 30)], 970), ([played(0, 10, ended_s=500), played(0, 10)], 490)],
+)
+def test_a_session_that_does_not_say_when_it_began_did_with_its_first_segment(
+    segments: list[Segment], expected_s: int
+) -> None:
+    assert began_us(segments, NOW) == expected_s * S
 
 
 EARLY, LATE, UNSAID = played(0, 10, ended_s=10), played(10, 20, ended_s=20), played(20, 30)

@@ -52,6 +52,13 @@ async def test_a_session_that_was_started_offline_is_started_and_counted_once(ap
     assert session["startedAt"] < session["closedAt"]
 
 
+async def test_what_does_not_say_when_it_was_played_is_plausible_where_it_can_be(api: Api, name: str) -> None:
+    await put_course(api, name)
+    await synced(api, offline(name, segments=[segment("a", 0, 60), segment("b", 60, 90, speed=2)]))
+    counted = await pair(api, name)
+    assert (counted["watch_seconds"], counted["implausible_seconds"]) == (90, 0)
+
+
 async def test_pieces_may_come_in_any_order_and_any_number_of_times(api: Api, name: str) -> None:
     await put_course(api, name, "flag")
     await assign(api, name)

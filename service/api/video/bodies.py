@@ -218,7 +218,10 @@ class SyncedSession(Progress):
     lesson_id: LessonName | None = None
     is_assigned: bool | None = None
     client_info: ClientInfo | None = None
-    started_at: Moment | None = Field(None, description="of one that was started offline; now where left out")
+    started_at: Moment | None = Field(
+        None,
+        description="of one that was started offline; left out, when the first of its segments was begun",
+    )
     closed_at: Moment | None = Field(None, description="when it ended; left out, it goes on")
 
 

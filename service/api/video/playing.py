@@ -128,11 +128,8 @@ class Playing:
         for segments, seeks in rounds(report.segments, report.seeks):
             await self._count(_played(session, segments, since_us, now_us), done)
             await self._judge(session, seeks, now_us, done)
-        if report.items:
-            with suppress(Unavailable):  # it is counted, which is what matters
-                await self._heard.hear(
-                    session.user, session.session, now_us, is_progress=bool(report.segments)
-                )
+        with suppress(Unavailable):  # it is counted, which is what matters
+            await self._heard.hear(session.user, session.session, now_us, is_progress=bool(report.segments))
         return done
 
     async def hear(

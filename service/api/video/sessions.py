@@ -81,9 +81,10 @@ async def close(request: web.Request) -> web.StreamResponse:
 
 
 async def session_in_path(request: web.Request, action: Action) -> WatchSession:
-    """Raises NotFound, and Forbidden where it is not for who asks."""
+    """Raises NotFound, and Forbidden where it is not for who asks. Only who reads needs Postgres for it."""
     name = name_in_path(request, "sessionId", WATCH_SESSION_CHARS_MAX)
-    session = await request.app[COURSES].sessions.known(name)
+    sessions = request.app[COURSES].sessions
+    session = await (sessions.get(name) if action is Action.READ else sessions.known(name))
     await demand_user(request, session.user, action)
     return session
 

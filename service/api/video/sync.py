@@ -5,19 +5,23 @@ Each session is done by itself, and what is wrong with one keeps back no other.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from service import clock
 from service.access.people import Action
-from service.api.context import COURSES, PLAYING
-from service.api.courses.messages import answer, read_body, rejection
+from service.api.body import read_whole
+from service.api.context import COURSES, PLAYING, SETTINGS
+from service.api.courses.messages import answer, parse, rejection
+from service.api.ingest import LARGE_BYTES_MIN
 from service.api.persons import demand_user
 from service.api.problems import answering, problem, unavailable
 from service.api.video import shapes
 from service.api.video.bodies import SyncBody, Wrong, sent_of, time_of
 from service.api.video.playing import Reported
 from service.api.video.sessions import draw
+from service.courses.timing import began_us
 from service.errors import Conflict, Forbidden, Invalid, NotFound, PlayheadError, Unavailable
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ class Synced:
 
 @answering
 async def sync(request: web.Request) -> web.StreamResponse:
-    body, now_us = await read_body(request, SyncBody), clock.now_us()
+    body, now_us = await _read(request), clock.now_us()
     synced = await Syncing(request, sent_of(body.sent_at), now_us).all(body.sessions)
     sessions = [one.as_json() for one in synced]
     failures = [one.failure for one in synced if one.failure]
@@ -105,16 +109,16 @@ class Syncing:
         _refuse_unreadable(place, body)
         playing = self.request.app[PLAYING]
         synced.client_session = body.client_session_id
-        synced.session = session = await self._session(place, body)
         synced.report = report = body.read(self.sent_us, self.now_us, f"sessions[{place}].")
         synced.rejected = report.rejected
+        synced.session = session = await self._session(place, body, report)
         draw(self.request, report)
         synced.done = await playing.report(session, report, self.now_us)
         closed_us = time_of(body.closed_at, self.sent_us, self.now_us)
         if closed_us is not None:
-            synced.session = await playing.close(session, closed_us)
+            synced.session = await playing.close(session, max(closed_us, session.started_us))
 
-    async def _session(self, place: int, body: SyncedSession) -> WatchSession:
+    async def _session(self, place: int, body: SyncedSession, report: Report) -> WatchSession:
         """The one that is known, or that was started offline. Raises Invalid where neither is said."""
         if body.session_id is not None:
             session = await self.request.app[COURSES].sessions.known(body.session_id)
@@ -124,15 +128,24 @@ class Syncing:
         if client is None or user is None or lesson is None:
             raise _unnamed(place, (client, user, lesson))
         await demand_user(self.request, user, Action.WRITE)
+        started_us = time_of(body.started_at, self.sent_us, self.now_us)
         started = await self.request.app[PLAYING].start(
             user,
             lesson,
             self.now_us,
             client_session=client,
             client_info=body.client_info,
-            started_us=time_of(body.started_at, self.sent_us, self.now_us),
+            started_us=began_us(report.segments, self.now_us) if started_us is None else started_us,
         )
         return started.session
+
+
+async def _read(request: web.Request) -> SyncBody:
+    """A large body in a thread, so that the requests of others get their turn in between."""
+    body = await read_whole(request, request.app[SETTINGS].body_timeout_seconds)
+    if len(body) > LARGE_BYTES_MIN:
+        return await asyncio.to_thread(parse, body, SyncBody)
+    return parse(body, SyncBody)
 
 
 def reason_of(failure: PlayheadError) -> str:
