@@ -59,6 +59,17 @@ async def test_what_does_not_say_when_it_was_played_is_plausible_where_it_can_be
     assert (counted["watch_seconds"], counted["implausible_seconds"]) == (90, 0)
 
 
+async def test_a_report_after_another_was_played_since_that_one(api: Api, name: str) -> None:
+    """However long ago the session was started: else who waits could report anything."""
+    await put_course(api, name)
+    body = offline(name, startedAt=SENT - 3600, segments=[segment("a", 0, 30)])
+    [first] = await synced(api, body, sentAt=SENT)
+    assert (await pair(api, name))["implausible_seconds"] == 0
+    more = {"segments": [segment("b", 30, 60), segment("c", 60, 90)]}
+    await call(api, "report_progress", more, sessionId=first["sessionId"])
+    assert (await pair(api, name))["implausible_seconds"] >= 35
+
+
 async def test_pieces_may_come_in_any_order_and_any_number_of_times(api: Api, name: str) -> None:
     await put_course(api, name, "flag")
     await assign(api, name)
