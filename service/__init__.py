@@ -21,7 +21,8 @@
 
 `service.courses` is beside that way: who is to watch what, and by which rules watching is judged. Attempts own scopes
 of the counters (`service.stored.scopes`). `service.api.courses` is its edge; `workers.renewals` opens attempts by rule,
-`workers.levelling` and `workers.following` keep them level with what is counted.
+`workers.levelling` and `workers.following` keep them level with what is counted. `service.api.video` is the edge of
+players: what they report becomes events (`service.api.video.playing`), and `workers.stale` closes who falls silent.
 
 `service.access` decides who may do what, and where playhead may listen without asking; `service.api.guard` asks,
 and `service.api.persons` for what a token lets its user do.

@@ -9,6 +9,8 @@
 4. `levelling` says which scopes of the counters are an attempt's (`ranges`), `following` turns raw events into what
    each session saw (`viewing`, `parallel`), `watched` reads what attempts have now, and `why` where it comes from;
    `watching` has them together.
+5. `sessions` and `seeks` keep who opened which lesson and sought past the limit, `playbacks` reads what sessions
+   played, and `timing` says when that was.
 
 Nothing here counts: cells that were seen come in as they were counted, and times as arguments.
 """
