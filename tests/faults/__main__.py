@@ -55,7 +55,9 @@ async def main() -> int:
 
 async def run_kills(folder: Path, seed: int, kills: int) -> dict[str, Any]:
     """One playhead, hurt until so many of its processes were killed."""
-    serving = Serving(folder / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+    serving = Serving(
+        folder / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS, follow_interval_seconds=0.5
+    )
     serving.start()
     storm, faults = Storm(serving, seed), schedule(random.Random(seed))
     try:

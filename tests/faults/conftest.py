@@ -26,7 +26,11 @@ def seed() -> int:
 @pytest.fixture(scope="module")
 def storm(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Iterator[Storm]:
     """A playhead with clients and books, of all tests of a module."""
-    serving = Serving(tmp_path_factory.mktemp("storm") / "data", redis_timeout_seconds=REDIS_TIMEOUT_SECONDS)
+    serving = Serving(
+        tmp_path_factory.mktemp("storm") / "data",
+        redis_timeout_seconds=REDIS_TIMEOUT_SECONDS,
+        follow_interval_seconds=0.5,
+    )
     try:
         serving.start()
         yield Storm(serving, seed)

@@ -104,6 +104,7 @@ class Surroundings:
             self._folder / "data",
             redis_url=f"redis://127.0.0.1:{self.proxies['redis'].port}",
             database_url=f"postgresql://playhead@127.0.0.1:{self.proxies['postgres'].port}{database}",
+            follow_interval_seconds=0.5,
             **settings,
         )
         serving.variables |= {"PYTHONPATH": str(CLOCK_FOLDER), CLOCK_VARIABLE: str(self._clock)}
