@@ -59,6 +59,7 @@ class Following:
             committed = await connection.fetchrow(query("select_committed"), partition)
             if after is None or committed is None:
                 return False
+            await self._keep_late(connection, partition)
             upto = Place(committed["entry_ms"], committed["entry_seq"], _ORDINAL_MAX)
             if upto <= after:
                 return False
@@ -77,6 +78,12 @@ class Following:
         before = now_us // (HOUR_S * 1_000_000) - KEPT_HOURS
         gone = await self._database.rows("delete_playing_hours", before, FORGOTTEN_MAX)
         return len(gone) == FORGOTTEN_MAX
+
+    async def _keep_late(self, connection: Connection, partition: int) -> None:
+        """What had been parked (`workers.parking`) when its place was passed."""
+        for ms, seq in await connection.fetch(query("take_late_entries"), partition):
+            rows = await _rows(connection, partition, Place(ms, seq, -1), Place(ms, seq, _ORDINAL_MAX))
+            await self._keep(connection, rows)
 
     async def _keep(self, connection: Connection, rows: Sequence[Row]) -> None:
         if not rows:

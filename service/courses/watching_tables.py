@@ -89,6 +89,16 @@ followed = Table(
     comment="how far viewings have followed the raw events, a row a partition",
 )
 
+late_entries = Table(
+    "late_entries",
+    metadata,
+    Column("partition", SmallInteger, nullable=False, autoincrement=False, comment="the user's partition"),
+    _count("entry_ms", "stream id of the entry: milliseconds"),
+    _count("entry_seq", "stream id of the entry: sequence number"),
+    PrimaryKeyConstraint("partition", "entry_ms", "entry_seq"),
+    comment="entries that were stored after they had been parked, and are still to be followed",
+)
+
 viewings = Table(
     "viewings",
     metadata,

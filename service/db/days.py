@@ -39,7 +39,7 @@ SELECT EXISTS (
                 > (coalesce(f.entry_ms, 0), coalesce(f.entry_seq, 0), coalesce(f.ordinal, -1::smallint))
         LIMIT 1
     ) AS row
-)
+) OR EXISTS (SELECT FROM late_entries)
 """
 """Of one day, named in its place. A partition that nobody ever followed is at its start."""
 

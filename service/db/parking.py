@@ -77,6 +77,8 @@ class Parking:
             ):
                 return False
             await add_rows(connection, rows)
+            await connection.execute(query("lock_followed_partitions"), [parked.partition])
+            await connection.execute(query("insert_late_entry"), parked.partition, *parked.entry)
             return True
 
     async def is_stored(self, partition: int, entry: EntryId, rows: Sequence[tuple[object, ...]]) -> bool:

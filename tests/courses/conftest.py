@@ -28,6 +28,7 @@ TABLES = (
     "viewing_flags",
     "playing_hours",
     "followed",
+    "late_entries",
     "seeks",
     "watch_sessions",
     "credit_shares",

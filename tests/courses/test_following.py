@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.courses.school import DAY_US, NOW, assign, put
 from tests.integration.bench import PARTITIONS, SLUGS, varied
 from tests.integration.waiting import until
 from workers.flushing import flush_until_stopped
+from workers.parking import parked_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -336,3 +338,25 @@ async def test_when_sessions_played_is_kept_for_a_fortnight(
     assert await cinema.watching.following.forget_hours(now_us)
     assert not await cinema.watching.following.forget_hours(now_us)
     assert len(await table(cinema, "playing_hours")) == 3
+
+
+async def test_what_was_parked_is_followed_once_it_is_stored(cinema: Cinema) -> None:
+    """Its place was passed long ago."""
+    await put(cinema.courses)
+    attempt = await opened(cinema)
+    connection = cinema.bench.connection
+    day = datetime.fromtimestamp(NOW / 1_000_000, UTC).date()
+    await cinema.bench.ledger.ensure_days(day, day)
+    await connection.execute("ALTER TABLE events ADD CONSTRAINT refused CHECK (session <> 'refused')")
+    await cinema.play("intro-v1", 0, 10, session="refused")
+    await cinema.play("intro-v1", 20, 30, session="a")
+    await follow(cinema)
+    assert await viewings(cinema) == {("a", 0): (10, ((20, 30),))}
+    await connection.execute("ALTER TABLE events DROP CONSTRAINT refused")
+    [parked] = await cinema.bench.ledger.parking.entries()
+    assert await cinema.bench.ledger.parking.unpark(parked, parked_rows(parked))
+    for _ in range(2):
+        await follow(cinema)
+        assert await viewings(cinema) == {("a", 0): (10, ((20, 30),)), ("refused", 0): (10, ((0, 10),))}
+    _, [record] = await cinema.courses.attempts.get(attempt)
+    assert record.seen_cells == 20
