@@ -7,8 +7,9 @@
 -- REPLY {next cursor, "0" at the end; used memory in bytes; its bound or 0; {user, user, ...}}
 
 -- Whether nothing came from the user for so long, and Postgres has all that came. Who was erased has nothing to wait for.
-local function may_leave(user, idle_since_us, snapshotted)
-  return user.appended <= snapshotted and (user.active_us < idle_since_us or user.movies == 0)
+local function may_leave(record, idle_since_us, snapshotted)
+  local _, _, _, _, movies, _, active_us, appended = struct.unpack(USER_TOTALS, record)
+  return appended <= snapshotted and (active_us < idle_since_us or movies == 0)
 end
 
 local function idle(_, args)
@@ -16,9 +17,8 @@ local function idle(_, args)
   local scanned = redis.call('SCAN', args[1], 'MATCH', args[2], 'COUNT', args[3])
   local found = {}
   for _, key in ipairs(scanned[2]) do
-    local name = string.sub(key, named_at)
     local record = redis.call('GET', key)
-    if record and may_leave(read_user_record(name, record), idle_since_us, snapshotted) then found[#found + 1] = name end
+    if record and may_leave(record, idle_since_us, snapshotted) then found[#found + 1] = string.sub(key, named_at) end
   end
   local used, bound = read_memory()
   return { scanned[1], used, bound, found }

@@ -86,6 +86,9 @@ def read_requests(path: Path) -> Iterator[bytes]:
         offset += 4 + length
 
 
+PACE_SECONDS = 0.001
+"""How often it is looked for what is due, at most: looking without pause would take a processor from what is measured."""
+
 WINDOW = 10
 """Requests of frames that one WebSocket has on their way."""
 
@@ -145,7 +148,7 @@ class Load:
                 self.due.append(started + made / rate)
                 made += 1
             self.hand_out()
-            await asyncio.sleep(max(0.0, started + made / rate - time.perf_counter()))
+            await asyncio.sleep(max(PACE_SECONDS, started + made / rate - time.perf_counter()))
         self.is_over = True
         self._finish()
 

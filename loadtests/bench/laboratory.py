@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import Unavailable
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadtests.bench.systems.system import System
+
+SNAPSHOT_TURNS = 4 / 3
+"""How many turns pass between snapshots: a turn has as many, however short it is, and nobody waits for one for long."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,9 @@ class Laboratory:
     say: Callable[[str], None]
     is_quick: bool = False
     absent: list[str] = field(default_factory=list)
+
+    def playhead(self, folder: Path) -> Playhead:
+        return Playhead(folder, snapshot_interval_seconds=SNAPSHOT_TURNS * self.seconds)
 
     @contextmanager
     def running(self, *kinds: Callable[[Path], System]) -> Iterator[dict[str, System]]:

@@ -8,7 +8,6 @@ from loadtests.bench.audience import audience, strangers
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.systems.hincrby import measure_increments
-from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import Unavailable
 from loadtests.bench.turns import Player, take_turns
 
@@ -25,7 +24,7 @@ INCREMENTS = 1_000_000
 def batches(laboratory: Laboratory) -> Result:
     """1,000 events a request, of as many viewers: events a second, CPU an event of all processes and of Valkey."""
     result = Result()
-    with laboratory.running(Playhead) as systems:
+    with laboratory.running(laboratory.playhead) as systems:
         player = Player(systems["playhead"], audience(), BATCH_EVENTS)
         laboratory.say("1,000 events a request")
         take_turns_in_batches(laboratory, player)

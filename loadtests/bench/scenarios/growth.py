@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 AIM = 1.1
 TIMES = 10
 
+VIEWERS, ROUNDS, ROUNDS_TURNS_MAX = 10_000, 6, 3
+ROUNDS_SNAPSHOT_SECONDS = 2.0
+"""About as long as six rounds of so few viewers take: people, who say something every 10 s, get a snapshot a minute."""
+
 
 class Size(NamedTuple):
     """`before` events of `history` are there, then those of `story` are measured."""
@@ -42,17 +46,11 @@ class Size(NamedTuple):
 def growth(laboratory: Laboratory) -> Result:
     """CPU an event with ten times the users, movies, history, or stream backlog, to that without."""
     result = Result()
-    for what, size in {"users": _users, "movies": _movies, "history": _history}.items():
+    _compare_users(laboratory, result)
+    for what, size in {"movies": _movies, "history": _history}.items():
         _compare(laboratory, result, what, size)
     _compare_backlogs(laboratory, result)
     return result
-
-
-def _users(times: int) -> Size:
-    """All of them are there, and all of them go on watching."""
-    viewers = 10_000 * times
-    story = audience(viewers)
-    return Size(story, viewers, story)
 
 
 def _movies(times: int) -> Size:
@@ -69,6 +67,36 @@ def _history(times: int) -> Size:
         for number in range(viewers)
     )
     return Size(seen, viewers * each, audience(viewers))
+
+
+def _compare_users(laboratory: Laboratory, result: Result) -> None:
+    """Everybody says as much in a turn, so it is as many rounds of all viewers, whatever their number.
+
+    Ten times the viewers take ten times as long for it: to them, snapshots are as far apart as to the others when there
+    is ten times the time between. All pairs are there before; a hundredth of the events begins another.
+    """
+    laboratory.say("growth: users")
+    viewers = {times: VIEWERS * times for times in (1, TIMES)}
+    kinds = [
+        lambda folder, times=times: Playhead(
+            folder / f"users-{times}",
+            name=f"{times}x users",
+            snapshot_interval_seconds=ROUNDS_SNAPSHOT_SECONDS * times,
+        )
+        for times in viewers
+    ]
+    with laboratory.running(*kinds) as systems:
+        players = [
+            Player(system, audience(number), BATCH_EVENTS)
+            for system, number in zip(systems.values(), viewers.values(), strict=True)
+        ]
+        for player, number in zip(players, viewers.values(), strict=True):
+            load(player, laboratory.folder, number // BATCH_EVENTS)
+        for _ in range(min(laboratory.turns, ROUNDS_TURNS_MAX)):
+            for player, number in zip(players, viewers.values(), strict=True):
+                batches = ROUNDS * number // BATCH_EVENTS
+                player.turns.append(take_turn(player, laboratory.folder, CONNECTIONS, 600, batches))
+        _conclude(result, "users", players, _cpu_us)
 
 
 def _compare(laboratory: Laboratory, result: Result, what: str, size: Callable[[int], Size]) -> None:

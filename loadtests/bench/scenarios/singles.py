@@ -8,7 +8,6 @@ from loadtests.bench.audience import audience, strangers
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.systems.nothing import Nothing
-from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.webdis import Webdis
 from loadtests.bench.turns import Player, p99, paired, speed, take_turns
 
@@ -21,7 +20,7 @@ CPU_US_AIM = 45.0
 def singles(laboratory: Laboratory) -> Result:
     """One event a request: events a second and p99 beside webdis and the handler that does nothing; CPU an event."""
     result = Result()
-    with laboratory.running(Playhead, Webdis, Nothing) as systems:
+    with laboratory.running(laboratory.playhead, Webdis, Nothing) as systems:
         players = {name: Player(system, audience()) for name, system in systems.items()}
         for number in (64,) if laboratory.is_quick else (64, 256):
             _measure(laboratory, result, players, number)
