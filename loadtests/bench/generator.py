@@ -87,7 +87,7 @@ def read_requests(path: Path) -> Iterator[bytes]:
 
 
 PACE_SECONDS = 0.001
-"""How often it is looked for what is due, at most: looking without pause would take a processor from what is measured."""
+"""How often it is looked for what is due, at most: looking without a pause takes a processor from what is measured."""
 
 WINDOW = 10
 """Requests of frames that one WebSocket has on their way."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SNAPSHOT_TURNS = 4 / 3
 """How many turns pass between snapshots: a turn has as many, however short it is, and nobody waits for one for long."""
 
+VIEWERS_A_SECOND = 20_000 / 3
+
 
 @dataclass(slots=True)
 class Laboratory:
@@ -29,6 +31,11 @@ class Laboratory:
     say: Callable[[str], None]
     is_quick: bool = False
     absent: list[str] = field(default_factory=list)
+
+    @property
+    def viewers(self) -> int:
+        """Fewer in a shorter turn, so that each says as much in it, and a snapshot stands for as many events."""
+        return round(VIEWERS_A_SECOND * self.seconds)
 
     def playhead(self, folder: Path) -> Playhead:
         return Playhead(folder, snapshot_interval_seconds=SNAPSHOT_TURNS * self.seconds)

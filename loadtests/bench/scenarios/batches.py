@@ -25,7 +25,7 @@ def batches(laboratory: Laboratory) -> Result:
     """1,000 events a request, of as many viewers: events a second, CPU an event of all processes and of Valkey."""
     result = Result()
     with laboratory.running(laboratory.playhead) as systems:
-        player = Player(systems["playhead"], audience(), BATCH_EVENTS)
+        player = Player(systems["playhead"], audience(laboratory.viewers), BATCH_EVENTS)
         laboratory.say("1,000 events a request")
         take_turns_in_batches(laboratory, player)
         cpu_us = player.cpu_us_per_event()

@@ -21,7 +21,7 @@ def singles(laboratory: Laboratory) -> Result:
     """One event a request: events a second and p99 beside webdis and the handler that does nothing; CPU an event."""
     result = Result()
     with laboratory.running(laboratory.playhead, Webdis, Nothing) as systems:
-        players = {name: Player(system, audience()) for name, system in systems.items()}
+        players = {name: Player(system, audience(laboratory.viewers)) for name, system in systems.items()}
         for number in (64,) if laboratory.is_quick else (64, 256):
             _measure(laboratory, result, players, number)
         if not laboratory.is_quick:
