@@ -16,7 +16,7 @@ from service.errors import Conflict, NotFound
 from service.limits import WATCH_SESSIONS_KNOWN_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import asyncpg
 
@@ -94,7 +94,7 @@ class Sessions:
         look_us: int,
         *,
         client_session: str | None = None,
-        client_info: Mapping[str, object] | None = None,
+        client_info: object = None,
     ) -> WatchSession:
         """A session of the lesson's video of now. The same `client_session` of the same user is the same session.
 

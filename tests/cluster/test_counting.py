@@ -10,6 +10,7 @@ import pytest
 
 from service.counters import keys, scripts
 from service.counters.connection import broken_promises, connect, verify
+from service.counters.heard import Heard, Hearing
 from service.counters.servers import home_of
 from service.errors import CannotStart, RedisUnavailable
 from tests.cluster.crowd import PARTITIONS, Crowd, name_in, slot_of
@@ -29,6 +30,13 @@ async def test_counts_are_right_over_all_masters(crowd: Crowd, nodes: Nodes) -> 
     await crowd.check()
     for master in await nodes.masters():
         assert await master.client.keys("{p*}:user:*"), "some users are at every master"
+
+
+async def test_who_was_heard_of_is_told_whichever_master_has_it(cluster: Cluster) -> None:
+    heard = Heard(cluster, PARTITIONS)
+    await asyncio.gather(*(heard.hear(user, "s", 7, is_progress=True) for user in EVERYWHERE))
+    found = await heard.of_each((user, session) for session in ("s", "other") for user in EVERYWHERE)
+    assert found == [Hearing(7, 7)] * PARTITIONS + [Hearing()] * PARTITIONS
 
 
 async def test_a_node_named_alone_is_refused_with_what_to_say_instead(nodes: Nodes) -> None:

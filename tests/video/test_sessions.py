@@ -89,6 +89,20 @@ async def test_a_video_is_resumed_where_it_was_left(api: Api, name: str) -> None
     assert (await call(api, "start_session", body)).json["resumeSecond"] == 0
 
 
+async def test_an_attempt_is_resumed_where_it_was_left_and_may_be_sought_to(api: Api, name: str) -> None:
+    await put_course(api, name, "flag")
+    before = await start(api, name)
+    await before.play((0, 90))
+    await assign(api, name)
+    body = {"userId": "ann", "lessonId": f"{name} 1", "clientInfo": "Mozilla/5.0"}
+    assert (await call(api, "start_session", body)).json["resumeSecond"] == 0
+    player = await start(api, name)
+    await player.play((0, 20), (50, 60))
+    assert (await call(api, "start_session", body)).json["resumeSecond"] == 60
+    await put_course(api, name, "block")
+    assert (await call(api, "start_session", body)).json["resumeSecond"] == 20
+
+
 async def test_a_heartbeat_counts_nothing_as_watched(api: Api, name: str) -> None:
     await put_course(api, name)
     player = await start(api, name)
@@ -141,6 +155,7 @@ async def test_what_was_buffered_for_as_long_as_it_took_is_plausible(api: Api, n
         ({"userId": "ann", "lessonId": "x" * 129}, "lessonId", "too_long"),
         ({"userId": "ann", "lessonId": "x", "isAssigned": 1}, "isAssigned", "wrong_type"),
         ({"userId": "ann", "lessonId": "x", "clientInfo": {"a": "x" * 5000}}, "clientInfo", "too_long"),
+        ({"userId": "ann", "lessonId": "x", "clientInfo": [1]}, "clientInfo", "wrong_type"),
         ({"userId": "ann", "lessonId": "x", "clientInfo": {"a": "\0"}}, "clientInfo", "invalid_string"),
         ({"userId": "ann", "lessonId": "x", "clientSessionId": ""}, "clientSessionId", "empty"),
         ({"userId": "ann", "lessonId": "x", "user_id": "ann"}, "user_id", "unknown_field"),
@@ -211,6 +226,14 @@ async def test_a_session_that_never_was_is_not_found(api: Api, session: str) -> 
     for made in ("report_progress", "send_heartbeat", "close_session"):
         answer = await call(api, made, {}, sessionId=session.replace("%00", "\0"))
         assert answer.status == (404 if session == "nobody" else 400)
+
+
+async def test_what_a_player_says_of_itself_may_be_anything_small(api: Api, name: str) -> None:
+    await put_course(api, name)
+    for info in (None, "Mozilla/5.0", {}, {"os": {"version": 10**18}, "é": [None, True, 1e300]}):
+        await start(api, name, clientInfo=info)
+    huge = b'{"userId": "ann", "lessonId": "x", "clientInfo": {"a": 18446744073709551616}}'
+    assert (await call(api, "start_session", huge)).json["reason"] == "out_of_range"
 
 
 async def test_a_lesson_that_never_was_is_not_found(api: Api, name: str) -> None:

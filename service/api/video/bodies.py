@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     WrapValidator,
     field_validator,
 )
@@ -64,10 +65,16 @@ def _time(given: object, _: object) -> str | float:
     return given
 
 
-def _small(info: dict[str, Any]) -> dict[str, Any]:
-    if len(orjson.dumps(info)) > limits.CLIENT_INFO_BYTES_MAX:
+def _small(info: Any) -> Any:
+    if not isinstance(info, dict | str):
+        raise PydanticCustomError("wrong_type", "expected an object or a string")
+    try:
+        spelled = orjson.dumps(info)
+    except TypeError:  # a number beyond 64 bits, or far too deep
+        raise PydanticCustomError("out_of_range", "holds what cannot be stored") from None
+    if len(spelled) > limits.CLIENT_INFO_BYTES_MAX:
         raise PydanticCustomError("too_long", f"takes more than {limits.CLIENT_INFO_BYTES_MAX} bytes")
-    if "\\u0000" in orjson.dumps(info).decode():
+    if rb"\u0000" in spelled:
         plain("\0")
     return info
 
@@ -82,7 +89,9 @@ SessionName = Annotated[
     str, StringConstraints(min_length=1, max_length=limits.WATCH_SESSION_CHARS_MAX), AfterValidator(plain)
 ]
 SaidReason = Annotated[str, StringConstraints(max_length=limits.SEEK_REASON_CHARS_MAX), AfterValidator(plain)]
-ClientInfo = Annotated[dict[str, Any], AfterValidator(_small)]
+ClientInfo = Annotated[
+    Any, AfterValidator(_small), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}]})
+]
 
 
 class Body(BaseModel):

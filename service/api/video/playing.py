@@ -10,21 +10,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.courses.model import SkipPolicy
 from service.courses.seeking import SeekReason, decide_seek
 from service.courses.seeks import has_happened, is_skip, sought
 from service.courses.timing import ends_us, rounds
 from service.errors import NotFound, Unavailable
 from service.events.event import Event
+from service.rules.spans import CELL_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from service.api.video.bodies import Report
     from service.counters.heard import Heard, Hearing
     from service.counters.reader import Reader
     from service.counters.records import PairRecord
     from service.counters.writer import Writer
-    from service.courses.model import SkipPolicy
     from service.courses.seeking import SeekDecision
     from service.courses.seeks import Seek
     from service.courses.sessions import Standing, WatchSession
@@ -36,7 +37,7 @@ SECOND_US = 1_000_000
 
 
 class Started(NamedTuple):
-    """`resume_ms`: where the user was in the video last."""
+    """`resume_ms`: where the video is to go on."""
 
     session: WatchSession
     standing: Standing
@@ -101,7 +102,7 @@ class Playing:
         now_us: int,
         *,
         client_session: str | None = None,
-        client_info: Mapping[str, object] | None = None,
+        client_info: object = None,
         started_us: int | None = None,
     ) -> Started:
         """Raises NotFound where there is no such lesson, Conflict where the session was of another one."""
@@ -119,7 +120,7 @@ class Playing:
         )
         _, pair = await self._writer.apply_one(_opening(session, now_us))
         await self._heard.hear(user, session.session, now_us)
-        return Started(session, standing, resume_ms(pair, session.duration_ms))
+        return Started(session, standing, await self._resume_ms(standing, pair))
 
     async def report(self, session: WatchSession, report: Report, now_us: int) -> Reported:
         """Count what was played, and judge the seeks by what is covered then."""
@@ -179,6 +180,22 @@ class Playing:
             await self._writer.apply(jumps)
         done.seeks |= {one.seek.name: one for one in judged}
 
+    async def _resume_ms(self, standing: Standing, pair: PairRecord) -> int:
+        """Where the user was last; from the beginning where that was the end, or before this attempt.
+
+        No further than it may be sought to.
+        """
+        latest_ms = pair.latest_ms if pair.latest_us else 0
+        if latest_ms >= standing.duration_ms:
+            return 0
+        if standing.attempt is None or not latest_ms:
+            return latest_ms
+        watched = await self._watching.watched.of_lesson(standing.attempt, standing.lesson)
+        if not watched.own:
+            return 0
+        limit_ms = watched.verified_cells * CELL_MS
+        return min(latest_ms, limit_ms) if standing.skip_policy is SkipPolicy.BLOCK else latest_ms
+
     async def _verified_cells(self, user: str, slug: str) -> int:
         """Whatever it was watched for."""
         try:
@@ -213,13 +230,6 @@ def _played(session: WatchSession, segments: Sequence[Segment], since_us: int, n
 def _jump(session: WatchSession, seek: Seek, now_us: int) -> Event:
     event = _event(session, "seek", seek.to_ms, seek.at_us or now_us, now_us)
     return event._replace(id=f"{session.session}:k:{seek.name}", from_ms=seek.from_ms)
-
-
-def resume_ms(pair: PairRecord, duration_ms: int) -> int:
-    """From the beginning where nothing was watched, or all was."""
-    if not pair.latest_us or pair.latest_ms is None or pair.latest_ms >= duration_ms:
-        return 0
-    return pair.latest_ms
 
 
 REASONS = {

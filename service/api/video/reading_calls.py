@@ -90,7 +90,7 @@ PROGRESS_ANSWER = {
         "effectiveSeconds": 24.167,
         "uniqueSeconds": 30,
         "furthestSecond": 30,
-        "resumeSecond": 30,
+        "latestSecond": 30,
     },
 }
 HISTORY_ANSWER = {

@@ -68,7 +68,7 @@ async def get_progress(request: web.Request) -> web.StreamResponse:
             "isAssigned": standing.is_assigned,
             **await _last_attempt(request, user, standing),
             "sessions": [shapes.session(one, played.get(one.session)) for one in sessions],
-            "total": shapes.total(await _pair(request, user, standing.slug), standing.duration_ms),
+            "total": shapes.total(await _pair(request, user, standing.slug)),
         }
     )
 

@@ -36,7 +36,10 @@ class Started(VideoAnswer):
     attempt_id: AttemptId
     is_assigned: bool
     resume_second: Annotated[
-        Seconds, Field(description="where the user was last; 0 where nothing was watched")
+        Seconds,
+        Field(
+            description="where to go on: where the user was last in this attempt, within what may be sought to"
+        ),
     ]
     stale_after_seconds: Annotated[
         int, Field(description="so long without a report or heartbeat, and the session is closed")
@@ -213,7 +216,7 @@ class Total(VideoAnswer):
     effective_seconds: EffectiveSeconds
     unique_seconds: UniqueSeconds
     furthest_second: Seconds
-    resume_second: Seconds
+    latest_second: Annotated[Seconds, Field(description="where the user was last")]
 
 
 class UserProgress(VideoAnswer):

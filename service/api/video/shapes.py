@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.api.shapes import moment, seconds
-from service.api.video.playing import REASONS, resume_ms
+from service.api.video.playing import REASONS
+from service.courses.cells import all_of
 from service.courses.model import cells_of
 from service.courses.seeks import Verdict
 
@@ -74,7 +75,7 @@ def session(found: WatchSession, played: Played | None) -> Json:
         "closedBy": found.closed_by,
         "watchSeconds": seconds(played.watch_ms if played else 0),
         "effectiveSeconds": seconds(played.effective_ms if played else 0),
-        "uniqueSeconds": played.seen.bit_count() if played else 0,
+        "uniqueSeconds": (played.seen & all_of(cells_of(found.duration_ms))).bit_count() if played else 0,
     }
 
 
@@ -112,13 +113,13 @@ def watched(found: WatchedLesson, completed_us: int | None) -> Json:
     }
 
 
-def total(record: PairRecord | None, duration_ms: int) -> Json:
+def total(record: PairRecord | None) -> Json:
     return {
         "watchSeconds": seconds(record.watch_ms if record else 0),
         "effectiveSeconds": seconds(record.effective_ms if record else 0),
         "uniqueSeconds": record.unique_cells if record else 0,
         "furthestSecond": seconds(record.furthest_ms if record else 0),
-        "resumeSecond": seconds(resume_ms(record, duration_ms) if record else 0),
+        "latestSecond": seconds(record.latest_ms if record and record.latest_us else 0),
     }
 
 
