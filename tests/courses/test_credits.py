@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from service.courses.cells import spans_of
@@ -267,6 +268,20 @@ async def test_what_is_not_there_is_not_found(courses: Courses, viewings: Viewin
     ):
         with pytest.raises(NotFound):
             await asked
+
+
+async def test_whoever_is_erased_leaves_no_credit(
+    courses: Courses, viewings: Viewings, module_database_url: str
+) -> None:
+    await viewings.add("intro-v1", (0, 50), at_us=BEFORE)
+    attempt = await assigned(courses, viewings)
+    await viewings.add("intro-v1", (50, 60), scope=1)
+    await courses.credits.give(attempt, GIVEN)
+    await courses.assignments.erase("ann")
+    connection = await asyncpg.connect(module_database_url)
+    for table in ("credits", "credit_shares", "attempt_speeds"):
+        assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+    await connection.close()
 
 
 async def test_how_long_at_which_speed_is_kept_with_each_note(
