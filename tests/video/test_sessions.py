@@ -21,6 +21,8 @@ async def test_a_session_of_who_is_assigned_belongs_to_the_open_attempt(api: Api
     made = (await call(api, "start_session", body)).json
     assert (made["attemptId"], made["isAssigned"], made["resumeSecond"]) == (attempt, True, 0)
     assert made["message"] == f"watching counts for attempt {attempt} at the course {name!r}"
+    wrong = (await call(api, "start_session", body | {"isAssigned": False})).json
+    assert wrong["message"].endswith("the player took it not to be assigned, but it is")
 
 
 async def test_a_session_of_who_is_not_assigned_has_no_attempt_and_says_so(api: Api, name: str) -> None:
@@ -29,7 +31,7 @@ async def test_a_session_of_who_is_not_assigned_has_no_attempt_and_says_so(api: 
     made = (await call(api, "start_session", body)).json
     assert (made["attemptId"], made["isAssigned"]) == (None, False)
     assert "is not assigned" in made["message"]
-    assert "the player took it to be assigned" in made["message"]
+    assert made["message"].endswith("the player took it to be assigned, but it is not")
     await assign(api, name)
     await unassign(api, name)
     assert (await start(api, name)).attempt is None

@@ -215,4 +215,6 @@ def _message(made: Started, believed: bool | None) -> str:
         said = f"watching counts for attempt {attempt} at the course {standing.course!r}"
     if believed is None or believed == standing.is_assigned:
         return said
-    return f"{said}; the player took it to be {'assigned' if believed else 'not assigned'}, which it is not"
+    if believed:
+        return f"{said}; the player took it to be assigned, but it is not"
+    return f"{said}; the player took it not to be assigned, but it is"
