@@ -18,10 +18,10 @@ from service.courses.viewing_rows import named, read_hours, read_viewings, write
 from service.db.digests import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from service.courses.database import Database
-    from service.courses.viewing import Played, Viewing
+    from service.courses.viewing import Added
     from service.db.connections import Connection
 
 ROWS_MAX = 1000
@@ -46,11 +46,12 @@ class Place(NamedTuple):
 
 
 class Following:
-    """`tolerance_ms`: how long two sessions may seem to play at once within an hour, since no clock is exact."""
+    """`tolerance_ms`: by how much a session may be ahead of the clock, and how long two may seem to play at once within
+    an hour, since no clock is exact."""
 
     def __init__(self, database: Database, tolerance_ms: int) -> None:
         self._database = database
-        self._tolerance_s = -(-tolerance_ms // 1000)
+        self._tolerance_ms = tolerance_ms
 
     async def follow(self, partition: int) -> bool:
         """One step. Gives whether more is waiting."""
@@ -89,23 +90,21 @@ class Following:
         if not rows:
             return
         keys = {Key(row.user, row.slug, row.session, row.scope) for row in rows}
-        viewings = Viewings(await read_viewings(connection, keys))
-        added = [(row, *viewings.add(row)) for row in rows]
-        await self._judge(connection, added)
+        viewings = Viewings(await read_viewings(connection, keys), self._tolerance_ms)
+        await self._judge(connection, [viewings.add(row) for row in rows])
         await write_viewings(connection, viewings)
         await _note(connection, viewings.changed)
 
-    async def _judge(self, connection: Connection, added: Iterable[tuple[Row, Viewing, Played]]) -> None:
+    async def _judge(self, connection: Connection, added: Sequence[Added]) -> None:
         """What was played beside another session of the same user."""
-        added = list(added)
-        walls = [(row.user, wall) for row, _, played in added if (wall := wall_of(row, played))]
+        walls = [(one.row.user, wall) for one in added if (wall := wall_of(one.row, one.played))]
         hours = {Hour(user, hour) for user, wall in walls for hour, _ in hours_of(*wall)}
-        playing = Playing(await read_hours(connection, hours), self._tolerance_s)
-        for row, viewing, played in added:
+        playing = Playing(await read_hours(connection, hours), -(-self._tolerance_ms // 1000))
+        for row, viewing, played, implausible_ms in added:
             parallel_ms = playing.add(row, played, digest(row.slug, row.session))
             if parallel_ms:
                 viewing.flag(PARALLEL_PLAYBACK, parallel_ms, played)
-                viewing.implausible_ms += max(0, parallel_ms - row.implausible_ms)
+                viewing.implausible_ms += max(0, parallel_ms - implausible_ms)
         await write_hours(connection, playing)
 
 

@@ -82,6 +82,10 @@ class Viewing:
     seen: int = 0
     speeds: dict[int, AtSpeed] = field(default_factory=dict)
     flags: dict[str, Flag] = field(default_factory=dict)
+    judged_ms: int = 0
+    excess_ms: int = 0
+    since_us: int | None = None
+    """Wall time that is held against the clock, how much of it the clock does not allow, and when it began."""
 
     @property
     def flagged(self) -> int:
@@ -106,6 +110,24 @@ class Viewing:
         at_speed.seen |= seen & ~self.seen if row.kind == "claim" else seen
         self.seen |= seen
 
+    def judge(self, row: Row, played: Played, tolerance_ms: int) -> int:
+        """By how many ms of content the row is ahead of the clock, by itself or with those before it.
+
+        The counters judge an event by the one before it, and let the tolerance pass each time; a session of many short
+        spans may pass it once. What was judged already is not judged again. A bare heartbeat without a time of its own
+        may replay history.
+        """
+        if not played.credited_ms or (row.kind == "heartbeat" and not row.timed):
+            return row.implausible_ms
+        began_us = row.happened_us - played.effective_ms * 1000
+        self.since_us = began_us if self.since_us is None else min(self.since_us, began_us)
+        self.judged_ms += played.effective_ms
+        allowed_ms = (self.last_us - self.since_us) // 1000 + tolerance_ms + self.excess_ms
+        excess_ms = max(row.implausible_ms * NORMAL_SPEED // played.speed, self.judged_ms - allowed_ms)
+        excess_ms = min(excess_ms, played.effective_ms)
+        self.excess_ms += max(0, excess_ms)
+        return max(row.implausible_ms, min(excess_ms * played.speed // NORMAL_SPEED, played.credited_ms))
+
     def flag(self, reason: str, implausible_ms: int, played: Played) -> None:
         """Of something that was played the last part is implausible: there it is that the clock did not allow more."""
         flag = self.flags.setdefault(reason, Flag())
@@ -122,10 +144,20 @@ class Played(NamedTuple):
     effective_ms: int
 
 
+class Added(NamedTuple):
+    """A row, its viewing, what it brought to it, and by how much it is ahead of the clock."""
+
+    row: Row
+    viewing: Viewing
+    played: Played
+    implausible_ms: int
+
+
 class Viewings:
     """Those that some events change; `known` are those of the same sessions, in whichever scope, from before."""
 
-    def __init__(self, known: Iterable[tuple[Key, Viewing]] = ()) -> None:
+    def __init__(self, known: Iterable[tuple[Key, Viewing]], tolerance_ms: int) -> None:
+        self._tolerance_ms = tolerance_ms
         self.all: dict[Key, Viewing] = {}
         self.changed: set[Key] = set()
         self._last_us: dict[tuple[str, str, str], int] = {}
@@ -133,8 +165,8 @@ class Viewings:
         for key, viewing in sorted(known, key=lambda one: one[0]):
             self._take(key, viewing)
 
-    def add(self, row: Row) -> tuple[Viewing, Played]:
-        """Rows come in the order in which they were applied. Gives the viewing, and what the row brought to it."""
+    def add(self, row: Row) -> Added:
+        """Rows come in the order in which they were applied."""
         key, session = Key(row.user, row.slug, row.session, row.scope), (row.user, row.slug, row.session)
         speed, last_us = self._speeds.get(session, NORMAL_SPEED), self._last_us.get(session)
         played = played_in(row, speed)
@@ -142,15 +174,16 @@ class Viewings:
         if viewing is None:
             viewing = self.all[key] = Viewing(row.happened_us, row.happened_us, speed)
         viewing.count(row, played)
-        if row.implausible_ms:
-            viewing.implausible_ms += row.implausible_ms
-            viewing.flag(FASTER_THAN_CLOCK, row.implausible_ms, played)
+        implausible_ms = viewing.judge(row, played, self._tolerance_ms)
+        if implausible_ms:
+            viewing.implausible_ms += implausible_ms
+            viewing.flag(FASTER_THAN_CLOCK, implausible_ms, played)
         if last_us is None or row.happened_us >= last_us:
             self._last_us[session] = row.happened_us
             self._speeds[session] = speed if row.speed is None else row.speed
         viewing.speed = self._speeds[session]
         self.changed.add(key)
-        return viewing, played
+        return Added(row, viewing, played, implausible_ms)
 
     def _take(self, key: Key, viewing: Viewing) -> None:
         self.all[key] = viewing

@@ -31,6 +31,9 @@ async def read_viewings(connection: Connection, keys: Collection[Key]) -> list[t
             row["effective_ms"],
             row["implausible_ms"],
             seen_of(row["seen"]),
+            judged_ms=row["judged_ms"],
+            excess_ms=row["excess_ms"],
+            since_us=row["since_at"],
         )
         for row in await connection.fetch(
             query("select_session_viewings"),
@@ -83,6 +86,9 @@ async def write_viewings(connection: Connection, viewings: Viewings) -> None:
                 bitmap_of(one.seen),
                 bitmap_of(one.flagged),
                 one.speed,
+                one.judged_ms,
+                one.excess_ms,
+                one.since_us,
             )
             for key, name, one in changed
         ],

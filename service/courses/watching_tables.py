@@ -28,6 +28,10 @@ def _count(name: str, comment: str) -> Column[Any]:
     return column_of(name, BigInteger, comment)
 
 
+def _judged(name: str, comment: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
+
+
 def _bitmap(name: str, comment: str) -> Column[Any]:
     return column_of(name, LargeBinary, comment)
 
@@ -114,6 +118,9 @@ viewings = Table(
     _bitmap("seen", "a bit a cell: which were played"),
     _bitmap("flagged", "a bit a cell: which of them were played implausibly"),
     column_of("speed", SmallInteger, "of the session after its last event, in thousandths"),
+    _judged("judged_ms", "wall time of what was played that can be held against the clock"),
+    _judged("excess_ms", "how much of that the clock does not allow"),
+    time_of("since_at", "when the earliest of that began", null=True),
     PrimaryKeyConstraint(*_VIEWING),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="what one session saw of a lesson's movie in one scope",

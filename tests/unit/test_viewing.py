@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 
 from service.courses.cells import seen_in, spans_of
 from service.courses.viewing import Key, Row, Viewing, Viewings, last_part, played_in
+from service.events.event import CUT
 from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.lua.test_model import CONSTANTS, events, in_order, steps
 
 if TYPE_CHECKING:
     from service.events.event import Event
+    from service.rules.model import Outcome
 
 SECOND_US = 1_000_000
 START_US = 1_790_000_000 * SECOND_US
+UNJUDGED_MS = 10**15
+"""A tolerance that nobody uses up: then only what the counters found is implausible."""
 
 
 def row(kind: str, at: float, credited: float = 0, **fields: Any) -> Row:
@@ -71,8 +75,10 @@ def test_a_row_tells_what_was_played(name: str) -> None:
     assert (list(played.spans), played.speed, played.credited_ms) == (spans, speed, one.credited_ms)
 
 
-def followed(*rows: Row, known: dict[Key, Viewing] | None = None) -> Viewings:
-    viewings = Viewings((known or {}).items())
+def followed(
+    *rows: Row, known: dict[Key, Viewing] | None = None, tolerance_ms: int = UNJUDGED_MS
+) -> Viewings:
+    viewings = Viewings((known or {}).items(), tolerance_ms)
     for one in rows:
         viewings.add(one)
     return viewings
@@ -148,7 +154,7 @@ def test_times_of_a_viewing_are_those_of_its_events_in_whatever_order() -> None:
     assert (viewing.first_us, viewing.last_us, viewing.events) == (START_US - 3, START_US + 5, 3)
 
 
-def row_of(event: Event, credited_ms: int, implausible_ms: int, scope: int) -> Row:
+def row_of(event: Event, outcome: Outcome) -> Row:
     return Row(
         event.user,
         event.slug,
@@ -160,46 +166,103 @@ def row_of(event: Event, credited_ms: int, implausible_ms: int, scope: int) -> R
         event.speed,
         event.timed,
         event.time_us,
-        credited_ms,
-        implausible_ms,
-        scope,
+        outcome.credited_ms,
+        outcome.implausible_ms,
+        outcome.scope,
     )
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(events(), min_size=1, max_size=40), steps, st.integers(1, 9))
-def test_viewings_add_up_to_what_the_counters_have(sequence: list[Event], waits: list[int], cut: int) -> None:
+def test_viewings_add_up_to_what_the_scopes_have(sequence: list[Event], waits: list[int], cut: int) -> None:
     """Whatever comes: to the millisecond and to the cell. Between two batches nothing but what is kept is known."""
     model = Model(CONSTANTS)
     known: dict[Key, Viewing] = {}
     rows = []
     for event in in_order(sequence, waits):
         outcome = model.apply(event)
-        if not outcome.duplicate:
-            rows.append(row_of(event, outcome.credited_ms, outcome.implausible_ms, 0))
+        if not outcome.duplicate and event.kind != CUT:
+            rows.append(row_of(event, outcome))
     for start in range(0, len(rows), cut):
         known = followed(*rows[start : start + cut], known=known).all
-    totals: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    totals: dict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for key, one in known.items():
         flagged = sum(flag.implausible_ms for flag in one.flags.values())
         watched = sum(part.watch_ms for part in one.speeds.values())
         assert (watched, flagged) == (one.watch_ms, one.implausible_ms)
-        mine = totals[key.user, key.slug]
+        mine = totals[key.user, key.slug, key.scope]
         for place, value in enumerate((one.watch_ms, one.effective_ms, one.implausible_ms, one.events)):
             mine[place] += value
         mine[4] |= one.seen
     assert dict(totals) == {
-        pair: [
+        (*pair, number): [
             there.totals.watch_ms,
             there.totals.effective_ms,
             there.implausible_ms,
             there.totals.events,
             there.seen,
         ]
-        for pair, there in model.pairs.items()
+        for pair, lifetime in model.pairs.items()
+        for number, there in (lifetime.scopes if lifetime.scope else {0: lifetime}).items()
     }
 
 
 def test_a_cell_is_flagged_for_every_part_of_it() -> None:
     viewing = only(followed(row("segment", 60.5, 60.5, from_ms=0, implausible_ms=600)))
     assert viewing.flagged == seen_in([(59, 61)])
+
+
+def spans(*ends: tuple[float, float], length: float = 10, **fields: Any) -> list[Row]:
+    """Segments of so many seconds: of each when it ended, in seconds after the start, and where in the movie."""
+    return [
+        row(
+            "segment",
+            at,
+            length,
+            from_ms=round((at - length) * 1000),
+            happened_us=START_US + round(when * SECOND_US),
+            **fields,
+        )
+        for when, at in ends
+    ]
+
+
+AHEAD: dict[str, tuple[list[Row], list[tuple[int, int]]]] = {
+    "as the clock goes": (spans(*((10 * n, 10 * n) for n in range(1, 20))), []),
+    "with a jitter of some seconds": (spans(*((10 * n + n * 7 % 5, 10 * n) for n in range(1, 20))), []),
+    "told at last, in any order": (spans(*((10 * n, 10 * n) for n in (5, 2, 9, 1, 7, 3, 8, 4, 6))), []),
+    "after a pause": (spans((10, 10), (100, 20), (110, 30)), []),
+    "at once, in short spans: all but the first and the tolerance": (
+        spans(*((10 + n / 10, 10 * n) for n in range(1, 6))),
+        [(20, 50)],
+    ),
+    "at once, at half speed: it takes twice as long": (
+        spans((20, 10), (20, 20), (20, 30), speed=500),
+        [(15, 30)],
+    ),
+    "heartbeats without a time may replay history": (
+        [row("heartbeat", 10 * n, 10, timed=False) for n in range(1, 20)],
+        [],
+    ),
+    "what the counters found is not found again": (
+        [row("segment", 60, 60, from_ms=0, implausible_ms=40_000), *spans((0, 70))],
+        [(20, 60)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_session_may_be_ahead_of_the_clock_by_the_tolerance_once(name: str) -> None:
+    rows, flagged = AHEAD[name]
+    viewing = only(followed(*rows, tolerance_ms=10_000))
+    assert list(spans_of(viewing.flagged)) == flagged
+    assert viewing.implausible_ms == sum(flag.implausible_ms for flag in viewing.flags.values())
+
+
+def test_being_ahead_is_known_from_batch_to_batch() -> None:
+    rows, flagged = AHEAD["at once, in short spans: all but the first and the tolerance"]
+    known: dict[Key, Viewing] = {}
+    for one in rows:
+        known = followed(one, known=known, tolerance_ms=10_000).all
+    [viewing] = known.values()
+    assert list(spans_of(viewing.flagged)) == flagged
