@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from service.courses.tables import foreign, time_of
-from service.db.tables import column_of, metadata, name_of
+from service.db.tables import ROOM_FOR_UPDATES, column_of, metadata, name_of
 
 _BITMAP = "a bit a cell; cell 0 is the most significant bit of byte 0"
 
@@ -76,5 +76,6 @@ attempt_speeds = Table(
     column_of("effective_ms", BigInteger, "wall time that took"),
     PrimaryKeyConstraint("attempt", "lesson", "revision", "speed"),
     foreign("attempt_speeds", "attempt", to="attempts", is_dropped_with_it=True),
+    postgresql_with=ROOM_FOR_UPDATES,
     comment="how long an attempt watched each lesson at which speed",
 )

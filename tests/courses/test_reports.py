@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from aiohttp import ClientPayloadError
 
+from service.api.courses import reports as edge
 from service.courses import reports
 from service.courses.cells import all_of
 from service.courses.noting import Progress
+from service.courses.reports import Reports
 from service.courses.store import Courses
+from service.errors import PostgresUnavailable
 from tests.api.client import escaped
 from tests.courses.school import at
 from tests.courses.test_calls import call, course, put, turn_pages
@@ -21,6 +25,8 @@ from tests.courses.viewings import Viewings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from service.courses.reporting import Line, Question
+    from service.courses.reports import Page, Place
     from tests.api.client import Api, Document
 
 AT = at("2026-09-01T10:00")
@@ -234,6 +240,30 @@ async def test_a_csv_has_all_rows_and_no_formulas(api: Api, school: dict[str, An
         "GET", f"/v1/reports/users?format=json&course={escaped(a)}", headers={"Accept": "text/csv"}
     )
     assert asked.headers["Content-Type"] == "application/json"
+
+
+async def test_a_csv_that_breaks_off_is_no_whole_one(
+    api: Api, school: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails before the first line is a problem as ever; later the connection ends without the end of the body."""
+    path = f"/v1/reports/attempts?format=csv&course={escaped(school['a'])}"
+    lines_of = Reports.lines
+
+    async def failing(made: Reports, question: Question, now_us: int, limit: int, after: Place) -> Page[Line]:
+        if after >= fails_after:
+            raise PostgresUnavailable("gone")
+        return await lines_of(made, question, now_us, limit, after)
+
+    monkeypatch.setattr(edge, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(Reports, "lines", failing)
+    fails_after = (school["users"][4], "")
+    assert len((await api.get(path)).body.splitlines()) == 6
+    fails_after = (school["users"][1], "")
+    with pytest.raises(ClientPayloadError):
+        await api.get(path)
+    fails_after = ("", "")
+    answer = await api.get(path)
+    assert (answer.status, answer.is_problem) == (503, True)
 
 
 async def test_a_report_of_each_attempt_is_as_it_was_then(api: Api, name: str, courses: Courses) -> None:

@@ -69,6 +69,7 @@ def add_speeds() -> None:
             ["attempt"], ["attempts.attempt"], name="fk_attempt_speeds_attempts", ondelete="CASCADE"
         ),
         comment="how long an attempt watched each lesson at which speed",
+        postgresql_with={"fillfactor": 80},
     )
 
 
