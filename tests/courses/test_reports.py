@@ -231,6 +231,12 @@ async def test_a_csv_has_all_rows_and_no_formulas(api: Api, school: dict[str, An
     assert [
         one["user"] for one in await lines(api, "attempts", "format=csv", accept="*/*", course=a)
     ] == users
+    by_lesson = await lines(api, "attempts", "by_lesson=true", team=school["team"], course=a)
+    assert [(one["user"], one["lesson"], one["status"], one["unique_seconds"]) for one in by_lesson] == [
+        (users[0], a, "Assigned", "0"),
+        (users[1], a, "Completed", "600"),
+        (users[2], a, "InProgress", "60"),
+    ]
     [team] = await lines(api, "teams", team=school["team"])
     assert (team["title"], team["assignments"]) == ("'=T", "6")
     [lesson] = await lines(api, "lessons", course=a)
@@ -312,6 +318,7 @@ async def test_of_another_video_only_what_was_completed_counts(api: Api, name: s
         "attempts?format=xml",
         "attempts?format=csv&limit=10",
         "attempts?limit=0",
+        "attempts?by_lesson=true",
         "attempts?cursor=AAAA",
         "attempts?course=%00",
         "lessons",

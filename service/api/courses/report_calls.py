@@ -61,6 +61,7 @@ FORMAT = Parameter(
     "`csv`: all rows, while they are made, without pages; so does `Accept: text/csv`",
     {"type": "string", "enum": ["json", "csv"], "default": "json"},
 )
+BY_LESSON = Parameter("by_lesson", "query", "of a CSV: a line for each lesson", {"type": "boolean"})
 OF_COURSE = filtered_by("course", "of this course alone", COURSE_CHARS_MAX)
 OF_TEAM = filtered_by("team", "of those alone who are members of this team now", TEAM_CHARS_MAX)
 OF_USER = filtered_by("user", "of this user alone", USER_CHARS_MAX)
@@ -133,7 +134,8 @@ REPORT_CALLS = (
         | HAS
         | {"lessons": [LESSON | {"revision": 1, "status": "InProgress"} | HAS | LESSON_DATES]},
         said="A page may have fewer rows than `limit`, where a filter passes over thousands: go on until"
-        " `next_cursor` is null. Lessons are not in the CSV. ",
+        " `next_cursor` is null. In the CSV `by_lesson` gives a line to each lesson instead. ",
+        parameters=(OF_COURSE, OF_TEAM, OF_USER, BY_LESSON),
         failures=(),
     ),
     report(

@@ -48,6 +48,22 @@ ATTEMPT_COLUMNS = (
 )
 """Of a CSV, in their order; the other reports have what they are about, and then these."""
 
+LESSON_COLUMNS = (
+    "course",
+    "user",
+    "number",
+    "attempt",
+    "lesson",
+    "title",
+    "revision",
+    "status",
+    "started_at",
+    "last_viewed_at",
+    "completed_at",
+    *HAS,
+)
+"""Of a CSV with a line for each lesson of an attempt."""
+
 TOTAL_COLUMNS = (*COUNTS, *HAS)
 
 
@@ -58,6 +74,12 @@ def line(found: Line, now_us: int) -> Json:
         **_has(totals_of(found.measures)),
         "lessons": [_lesson(measure) for measure in found.measures],
     }
+
+
+def lesson_lines(row: Json) -> list[Json]:
+    """A row about an attempt as one for each of its lessons."""
+    whose = {column: row[column] for column in ("course", "user", "number", "attempt")}
+    return [{**whose, **lesson} for lesson in row["lessons"]]
 
 
 def totals(found: Totals) -> Json:

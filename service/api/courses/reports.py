@@ -11,9 +11,9 @@ from service.access.people import Role
 from service.api.context import COURSES, PERSON
 from service.api.courses import report_shapes, shapes
 from service.api.courses.asking import demand_question, question_of, refuse_paging, wants_lines
-from service.api.courses.messages import answer
+from service.api.courses.messages import answer, flag_in_query
 from service.api.courses.report_lines import send_lines
-from service.api.courses.report_shapes import ATTEMPT_COLUMNS, TOTAL_COLUMNS
+from service.api.courses.report_shapes import ATTEMPT_COLUMNS, LESSON_COLUMNS, TOTAL_COLUMNS
 from service.api.paging import limit_of, names_after, spell_names
 from service.api.problems import answering
 from service.courses.reports import START, Reports
@@ -44,13 +44,18 @@ GROUPS_AT_ONCE = 20
 async def report_attempts(request: web.Request) -> web.StreamResponse:
     question, now_us = question_of(request), clock.now_us()
     await demand_question(request, question)
+    by_lesson = _by_lesson(request)
 
     async def turn(limit: int, after: After) -> Found:
         user, course = after or START
         page = await _reports(request).lines(question, now_us, limit, (user, course))
-        return [report_shapes.line(one, now_us) for one in page.rows], page.following
+        rows = [report_shapes.line(one, now_us) for one in page.rows]
+        if by_lesson:
+            rows = [line for row in rows for line in report_shapes.lesson_lines(row)]
+        return rows, page.following
 
-    return await _answer(request, "attempts", ATTEMPT_COLUMNS, turn, names=2, lines_at_once=LINES_AT_ONCE)
+    columns = LESSON_COLUMNS if by_lesson else ATTEMPT_COLUMNS
+    return await _answer(request, "attempts", columns, turn, names=2, lines_at_once=LINES_AT_ONCE)
 
 
 @answering
@@ -155,6 +160,14 @@ async def _all_pages(turn: Turn, names: int, limit: int) -> AsyncIterator[list[J
     while after is not None:
         rows, after = await turn(limit, after)
         yield rows
+
+
+def _by_lesson(request: web.Request) -> bool:
+    """Whether a CSV is to have a line for each lesson; JSON has them within its rows as it is."""
+    asked = flag_in_query(request, "by_lesson")
+    if asked and not wants_lines(request):
+        raise BadRequest(400, "bad_query", "by_lesson: is about a CSV; every item has its lessons")
+    return asked
 
 
 def _reports(request: web.Request) -> Reports:
