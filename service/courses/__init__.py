@@ -11,6 +11,8 @@
    `watching` has them together.
 5. `sessions` and `seeks` keep who opened which lesson and sought past the limit, `playbacks` reads what sessions
    played, and `timing` says when that was.
+6. `credits` gives what was watched before (`crediting`) and takes it back (`withdrawing`); `reports` tells managers how
+   far everybody has come, by attempt (`measuring`) or added up (`summing`), as `reporting` has the words for it.
 
 Nothing here counts: cells that were seen come in as they were counted, and times as arguments.
 """
