@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 AIM = 1.1
 TIMES = 10
 
-VIEWERS, ROUNDS, ROUNDS_TURNS_MAX = 10_000, 6, 3
-ROUNDS_SNAPSHOT_SECONDS = 2.0
+VIEWERS, ROUNDS, ROUNDS_TURNS_MAX = 5_000, 6, 3
+ROUNDS_SNAPSHOT_SECONDS = 1.0
 """About as long as six rounds of so few viewers take: people, who say something every 10 s, get a snapshot a minute."""
 
 
