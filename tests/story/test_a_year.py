@@ -181,6 +181,12 @@ async def finishes(ann: Player, attempt: int, mia: Somebody) -> None:
     [course] = (await mia.sees("/v1/reports/teams", team="warehouse"))["items"]
     assert (course["assignments"], course["completed"], course["assigned"]) == (2, 1, 1)
 
+    async def is_followed() -> bool:
+        """At which speed what was watched is told some moments later than what was."""
+        intro, _ = (await ann.sees(f"/v1/attempts/{attempt}/why"))["lessons"]
+        return len(intro["speeds"]) == 2
+
+    await until(is_followed, "all of it is followed", SOON_SECONDS)
     why = await ann.sees(f"/v1/attempts/{attempt}/why")
     intro = why["lessons"][0]
     assert (intro["covered"], intro["missing"]) == ([[0, 95]], [[95, 100]])
