@@ -33,6 +33,9 @@ KEPT_HOURS = 14 * 24
 FORGOTTEN_MAX = 5000
 """Rows deleted in one statement: some ten milliseconds."""
 
+CATCH_UP_STEPS_MAX = 10
+"""Of who waits for an answer meanwhile: a tenth of a second. Who is further behind waits for the worker."""
+
 _ORDINAL_MAX = 2**15 - 1
 """Past every place in an entry."""
 
@@ -85,6 +88,12 @@ class Following:
         for ms, seq in await connection.fetch(query("take_late_entries"), partition):
             rows = await _rows(connection, partition, Place(ms, seq, -1), Place(ms, seq, _ORDINAL_MAX))
             await self._keep(connection, rows)
+
+    async def catch_up(self, partition: int) -> None:
+        """With all that is committed by now, for who decides by it; unless somebody else does so just now."""
+        for _ in range(CATCH_UP_STEPS_MAX):
+            if not await self.follow(partition):
+                return
 
     async def _keep(self, connection: Connection, rows: Sequence[Row]) -> None:
         if not rows:

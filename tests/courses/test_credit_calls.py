@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from service import clock
 from service.api.courses.catalogue_calls import LESSON_EXAMPLE
 from tests.api.client import escaped
-from tests.courses.test_calls import call, put, turn_pages
+from tests.courses.test_calls import call, course, put, turn_pages
 from tests.courses.viewings import Viewings
+from tests.integration.bench import bench_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,6 +69,35 @@ async def test_a_credit_from_a_trial_to_being_taken_back(api: Api, name: str, vi
         listed = await turn_pages(api, "get_credits", query, 1)
         assert [one["lesson"] for one in listed] == [f"{name} 1", f"{name} 2"]
         assert [one["taken_back_at"] for one in listed] == [None, gone["taken_back_at"]]
+
+
+async def test_what_was_watched_a_moment_ago_is_credited_and_stays_when_a_credit_goes(
+    api: Api, name: str, emptied_redis_url: str, module_database_url: str
+) -> None:
+    """Nothing follows raw events here but the calls themselves."""
+
+    async def watch(first: int, end: int) -> None:
+        segment = {"user": name, "slug": name, "kind": "segment", "from": first, "at": end}
+        assert (await api.post(segment)).status == 200
+        async with Redis.from_url(emptied_redis_url) as redis, bench_on(redis, module_database_url) as bench:
+            await bench.settle()
+
+    await call(
+        api,
+        "put_course",
+        course(name) | {"lessons": [LESSON_EXAMPLE | {"lesson": name, "slug": name}]},
+        course=name,
+    )
+    await watch(0, 300)
+    attempt = (await call(api, "post_assignments", {"course": name, "user": name})).json["assignment"][
+        "attempt"
+    ]
+    [credit] = (await call(api, "post_credits", {"attempt": attempt})).json["credits"]
+    assert credit["unique_seconds"] == 300
+    await watch(0, 600)
+    gone = (await call(api, "take_credit_back", credit=str(credit["credit"]))).json
+    assert gone["withdrawn_completion_at"] is None
+    assert (await call(api, "get_attempt", attempt=str(attempt))).json["status"] == "Completed"
 
 
 async def test_a_closed_attempt_is_a_conflict(api: Api, name: str) -> None:

@@ -84,7 +84,7 @@ CREDIT_CALLS = (
         " course's policy has it: its window before the assignment, its cap, and whether flagged watching counts."
         " The credit is the union of the seconds, never more than the lesson, and each session's share is kept."
         "\n\nAsked for again it credits what has come since, from a device that was offline say, and else nothing."
-        " Watching is credited some seconds after it was sent.",
+        " What was watched can be credited once it is in Postgres, usually within half a second.",
         bodies=json_body(GivingBody, "of an assignment", {"course": "safety", "user": "ann"}),
         models=(GivingBody,),
     ),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service import clock
-from service.api.context import COURSES, PERSON
+from service.api.context import COURSES, PERSON, SETTINGS, WATCHING
 from service.api.courses import shapes
 from service.api.courses.bodies import GivingBody
 from service.api.courses.messages import answer, checked_name, read_body
 from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
 from service.api.persons import demand_user
 from service.api.problems import answering
+from service.counters.partitions import partition_of
 from service.errors import BadRequest, Invalid, NotFound
 from service.limits import USER_CHARS_MAX
 
@@ -30,7 +31,8 @@ ABOVE_ALL = 2**63 - 1
 async def post_credits(request: web.Request) -> web.StreamResponse:
     body, now_us = await read_body(request, GivingBody), clock.now_us()
     courses = request.app[COURSES]
-    attempt = await _attempt_meant(request, body)
+    attempt, user = await _attempt_meant(request, body)
+    await _catch_up(request, user)
     given = await courses.credits.give(attempt, now_us, _who(request), body.lessons, is_trial=body.dry_run)
     found, records = await courses.attempts.get(attempt)
     return answer(
@@ -62,16 +64,26 @@ async def get_credit(request: web.Request) -> web.StreamResponse:
 @answering
 async def take_back(request: web.Request) -> web.StreamResponse:
     number = _number(request.match_info["credit"], "credit")
+    await _catch_up(request, (await request.app[COURSES].credits.get(number)).user)
     found = await request.app[COURSES].credits.take_back(number, clock.now_us(), _who(request))
     return answer(shapes.credit_with_shares(found))
 
 
-async def _attempt_meant(request: web.Request, body: GivingBody) -> int:
+async def _catch_up(request: web.Request, user: str) -> None:
+    """What the user watched counts now, and not only once it is followed by itself."""
+    partition = partition_of(user, request.app[SETTINGS].partitions)
+    await request.app[WATCHING].following.catch_up(partition)
+
+
+async def _attempt_meant(request: web.Request, body: GivingBody) -> tuple[int, str]:
+    """With whose it is."""
+    courses = request.app[COURSES]
     if body.attempt is not None and body.course is None and body.user is None:
-        return body.attempt
+        found, _ = await courses.attempts.get(body.attempt)
+        return body.attempt, found.user
     if body.attempt is None and body.course is not None and body.user is not None:
-        found = await request.app[COURSES].assignments.get(body.course, body.user)
-        return found.attempt.attempt
+        assigned = await courses.assignments.get(body.course, body.user)
+        return assigned.attempt.attempt, body.user
     detail = "attempt: expected either an attempt, or a course and a user"
     raise Invalid([{"field": "attempt", "reason": "missing_field", "detail": detail}])
 
