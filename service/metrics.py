@@ -92,6 +92,23 @@ PARTITIONS_HELD = Gauge(
 EVICTED = Counter("playhead_evicted_users", "Idle users who left Redis for Postgres.", registry=REGISTRY)
 ERASED = Counter("playhead_erased_users", "Users erased on request.", registry=REGISTRY)
 ADMITTED = Counter("playhead_admitted_users", "Users brought into Redis from Postgres.", registry=REGISTRY)
+FOLLOWED = Counter(
+    "playhead_followed_rows", "Raw events of lessons' movies that became viewings.", registry=REGISTRY
+)
+FOLLOW_FAILURES = Counter(
+    "playhead_follow_failures", "Steps of following that failed and were tried again.", registry=REGISTRY
+)
+FOLLOWED_AT = Gauge(
+    "playhead_followed_timestamp_seconds",
+    "When all that was committed by then had last been followed; the latest of all flushers.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+LEVELLED = Counter(
+    "playhead_levelled_attempts",
+    "Attempts that a worker levelled, not the call that had changed them.",
+    registry=REGISTRY,
+)
 AUDIT_USERS = Counter("playhead_audit_users", "Users whose counters were audited.", registry=REGISTRY)
 AUDIT_DRIFTS = Counter(
     "playhead_audit_drifts", "Audited counters that were not what the raw events give.", registry=REGISTRY

@@ -119,7 +119,13 @@ async def _look_after_attempts(
         following = AllFollowing(watching.following, configured.partitions)
         await asyncio.gather(
             drive("renewals", Renewals(courses.attempts).step, stop, RENEWALS_PAUSE_SECONDS),
-            drive("following", following.step, stop, configured.follow_interval_seconds),
+            drive(
+                "following",
+                following.step,
+                stop,
+                configured.follow_interval_seconds,
+                metrics.FOLLOW_FAILURES.inc,
+            ),
             drive("forgetting", following.forget, stop, FORGET_PAUSE_SECONDS),
             drive("levelling", RestLevelling(watching.levelling).step, stop, LEVELLING_PAUSE_SECONDS),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service import clock
+from service import clock, metrics
 
 if TYPE_CHECKING:
     from service.courses.following import Following
@@ -29,6 +29,8 @@ class AllFollowing:
                 failed = raised
         if failed:
             raise failed
+        if not more:
+            metrics.FOLLOWED_AT.set(clock.now_us() / 1_000_000)
         return more
 
     async def forget(self) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from service import metrics
+
 if TYPE_CHECKING:
     from service.courses.levelling import Levelling
 
@@ -25,5 +27,6 @@ class RestLevelling:
         """Driven by `workers.loop.drive`."""
         levelled = await self._levelling.level_rest()
         if levelled:
+            metrics.LEVELLED.inc(levelled)
             _log.info("attempts_levelled", attempts=levelled)
         return levelled > 0

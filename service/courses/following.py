@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from service import metrics
 from service.courses.noting import note
 from service.courses.parallel import HOUR_S, Hour, Playing, hours_of, wall_of
 from service.courses.queries import query
@@ -103,6 +104,7 @@ class Following:
         await self._judge(connection, [viewings.add(row) for row in rows])
         await write_viewings(connection, viewings)
         await _note(connection, viewings.changed)
+        metrics.FOLLOWED.inc(len(rows))
 
     async def _judge(self, connection: Connection, added: Sequence[Added]) -> None:
         """What was played beside another session of the same user."""
