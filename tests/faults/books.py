@@ -69,7 +69,8 @@ class Books:
             await asyncio.to_thread(self._count_new)
             await self._compare_rows(connection, findings)
             self._compare_snapshots(await book_of_postgres(connection), findings)
-            findings.wrong += await wrong_attempts(url, connection, self._crowd.learners)
+            if not findings:  # what attempts have follows from the events
+                findings.wrong += await wrong_attempts(url, connection, self._crowd.learners)
         finally:
             await connection.close()
         findings.wrong += await wrong_reads(url, self._model)
