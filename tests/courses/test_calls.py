@@ -264,10 +264,13 @@ async def test_what_an_attempt_has_of_its_lessons_is_live(api: Api, name: str) -
     assert (shown["watch_seconds"], shown["effective_seconds"]) == (110, 60)
     assert (shown["verified_seconds"], shown["current"], shown["revision"]) == (10, True, 1)
     assert shown["last_viewed_at"] is not None
-    await call(api, "unassign", course=name, user=name)
+    await api.post(event | {"from": 90, "at": 100})
+    await api.post(event | {"from": 10, "at": 20})
+    taken = (await call(api, "unassign", course=name, user=name)).json
+    assert (taken["status"], taken["completed_at"] == taken["last_viewed_at"]) == ("Completed", True)
     await api.post(event)
     [closed] = (await call(api, "get_attempt", attempt=str(made["attempt"]))).json["lessons"]
-    assert (closed["unique_seconds"], closed["current"]) == (90, True)
+    assert (closed["unique_seconds"], closed["watch_seconds"]) == (100, 130)
 
 
 @pytest.mark.parametrize("attempt", ["0", "999999999", "9" * 18, "9" * 400, "x", "-1", "1.5", "%D9%A3"])

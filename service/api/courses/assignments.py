@@ -41,8 +41,9 @@ async def get_assignment(request: web.Request) -> web.StreamResponse:
 @answering
 async def unassign(request: web.Request) -> web.StreamResponse:
     pair, now_us = _pair(request), clock.now_us()
-    found = await request.app[COURSES].assignments.unassign(*pair, now_us)
+    await request.app[COURSES].assignments.unassign(*pair, now_us)
     await request.app[WATCHING].levelling.level_assignments([pair])
+    found = await request.app[COURSES].assignments.get(*pair)  # what was watched last may have completed it
     return answer(shapes.assignment(found, now_us))
 
 
