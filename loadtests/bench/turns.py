@@ -116,7 +116,8 @@ def take_turns(
     turns: int,
     warm_seconds: float = 1.0,
 ) -> None:
-    """A short turn that does not count, then `turns` each, closed loop."""
+    """A short turn that does not count, at most half a turn, then `turns` each, closed loop."""
+    warm_seconds = min(warm_seconds, seconds / 2)
     for player in players:
         guess = player.requests_per_second or GUESS_EVENTS_PER_SECOND / player.batch
         warm = take_turn(player, folder, connections, warm_seconds, round(guess * warm_seconds) + 1)
