@@ -89,6 +89,7 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
             app[READER],
             Heard(app[REDIS], settings.partitions),
             stale_seconds=settings.stale_session_seconds,
+            window_seconds=settings.idempotency_window_seconds,
         )
         yield
         await app[COURSES].close()

@@ -237,7 +237,10 @@ async def judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
 
 
 def _completion_us(attempt: Attempt, has: Sequence[LessonRecord], lessons: Sequence[str]) -> int | None:
-    """When the attempt was completed: with the last of its course's lessons, each by whichever revision came first."""
+    """When the attempt was completed: with the last of its course's lessons, each by whichever revision came first.
+
+    Not before it was opened, also where a device tells late what was played before: renewals count from it.
+    """
     if attempt.completed_us is not None:
         return attempt.completed_us
     begun = {record.lesson for record in has}
@@ -249,4 +252,4 @@ def _completion_us(attempt: Attempt, has: Sequence[LessonRecord], lessons: Seque
     states = [LessonState(lesson in begun, lesson in first_us) for lesson in lessons]
     if status_of(states) is not Status.COMPLETED:
         return None
-    return max(first_us[lesson] for lesson in lessons)
+    return max(attempt.opened_us, *(first_us[lesson] for lesson in lessons))

@@ -16,7 +16,7 @@ from service.errors import Conflict, NotFound
 from service.limits import WATCH_SESSIONS_KNOWN_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import asyncpg
 
@@ -134,6 +134,13 @@ class Sessions:
         """Closed by the player. Again, it changes nothing. Raises NotFound."""
         await self._database.rows("close_watch_sessions", [session], [now_us], str(ClosedBy.CLIENT))
         return await self._read(session)
+
+    async def counted(self, session: WatchSession, ids: Collection[str]) -> set[str]:
+        """Which of these ids the session's events have, as long as raw events are kept."""
+        rows = await self._database.rows(
+            "select_known_events", session.user, session.session, list(ids), session.started_us
+        )
+        return {row["event_id"] for row in rows}
 
     async def waiting(self, now_us: int, limit: int) -> list[Waiting]:
         """Those whose time to be looked at has come, the first ones first."""

@@ -39,6 +39,14 @@ async def test_watching_starts_an_attempt_and_its_last_lesson_completes_it(cours
     assert (await courses.assignments.get("safety", "ann")).last_completed_us == NOW + 40
 
 
+async def test_no_attempt_is_completed_before_it_was_opened(courses: Courses) -> None:
+    """What a device kept for a year and tells now must not be due for renewal at once."""
+    await put(courses)
+    attempt = (await assign(courses)).attempt.attempt
+    done = await complete(courses, attempt, NOW - 366 * DAY_US)
+    assert (done.status, done.completed_us) == (Status.COMPLETED, done.opened_us)
+
+
 async def test_what_is_noted_late_or_again_changes_nothing(courses: Courses) -> None:
     await put(courses)
     attempt = (await assign(courses)).attempt.attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 
 from service.courses.queries import query
+from service.db.days import ensure_days
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +28,17 @@ WHOLE_INDEXES = {
 }
 """What these ask for is all that their index holds."""
 
+TODAY = datetime.now(UTC).date()
+
 FILL = """
+INSERT INTO events (
+    partition, entry_ms, entry_seq, ordinal, user_id, slug, session, kind, at_ms, event_id, timed, happened_at,
+    received_at, credited_ms, implausible_ms, scope
+)
+    SELECT 0, n, 0, 0, 'user ' || n % 400, 'slug ' || n % 2000, 'session ' || n % 3000, 'segment', 0, n::text, true,
+        now(), now(), 0, 0, 0
+    FROM generate_series(1, 6000) n;
+ANALYZE events;
 INSERT INTO courses SELECT 'course ' || n, 'title', 'UTC', 'flag', 12, 1000, false,
     CASE WHEN n % 100 = 0 THEN 12 END, CASE WHEN n % 100 = 0 THEN 30 END, now(), now() FROM generate_series(1, 2000) n;
 INSERT INTO lessons SELECT 'lesson ' || n, 'course ' || n, 0, 'title', 950, 1, 'slug ' || n, 60000
@@ -81,6 +93,7 @@ ANALYZE courses, lessons, lesson_revisions, teams, team_members, assignments, at
 async def filled(module_database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     """Some thousand rows of each kind."""
     connection = await asyncpg.connect(module_database_url)
+    await ensure_days(connection, TODAY, TODAY)
     for statement in FILL.split(";"):
         await connection.execute(statement)
     await connection.execute("SET plan_cache_mode = force_generic_plan")

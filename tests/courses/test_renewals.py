@@ -71,7 +71,8 @@ async def test_the_flushers_process_renews(
 ) -> None:
     """By the real clock: what was completed years ago is due."""
     await put(courses, renewal=YEARLY)
-    await complete(courses, (await assign(courses)).attempt.attempt, at("2024-01-01"))
+    assigned = await assign(courses, now_us=at("2023-12-01"))
+    await complete(courses, assigned.attempt.attempt, at("2024-01-01"))
     settings = Settings(
         redis_url=redis_url, database_url=module_database_url, partitions=1, audit_users_per_minute=0
     )

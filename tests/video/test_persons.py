@@ -141,7 +141,7 @@ async def test_in_a_sync_what_is_anothers_is_refused_and_the_own_is_done(
     answer = await guarded.call("POST", "/video/sync", body, bearer(PEOPLE["bob"]))
     found = answer.json["sessions"]
     assert [one["reason"] for one in found] == ["foreign_user", "foreign_user", None]
-    assert (found[0]["sessionId"], found[2]["accepted"]) == (None, 1)
+    assert (found[0]["accepted"], found[1]["sessionId"], found[2]["accepted"]) == (0, None, 1)
 
 
 @pytest.mark.parametrize("made", VIDEO_CALLS, ids=lambda made: made.name)

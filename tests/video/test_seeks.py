@@ -43,6 +43,21 @@ async def test_past_what_was_watched_the_policy_decides(
     assert (await pair(api, name))["latest"]["at"] == (60 if allowed else 20.5)
 
 
+async def test_the_limit_holds_on_where_the_video_is_revised_under_its_slug(api: Api, name: str) -> None:
+    """What the session plays from then on counts for the new revision, so it is judged by that one."""
+    await put_course(api, name)
+    await assign(api, name)
+    player = await start(api, name)
+    await player.play((0, 50))
+    await put_course(api, name, revision=2)
+    await player.play((0, 10))
+    judged = await player.seek(10, 50)
+    assert (judged["reason"], judged["limitSecond"]) == ("blocked", 10)
+    await put_course(api, name, revision=3, slug=f"{name} other video")
+    judged = await player.seek(10, 60)
+    assert (judged["reason"], judged["limitSecond"]) == ("not_assigned", 50)
+
+
 async def test_within_what_was_watched_seeking_is_free_and_not_kept(api: Api, name: str) -> None:
     await put_course(api, name)
     await assign(api, name)

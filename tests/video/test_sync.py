@@ -6,9 +6,15 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
+from service.settings import Settings
+from tests.api.client import event
+from tests.api.conftest import serving
+from tests.integration.waiting import until
 from tests.video.players import assign, call, pair, put_course, seek, segment, start
+from workers.flushing import flush_until_stopped
 
 if TYPE_CHECKING:
     from tests.api.client import Api, Document
@@ -91,6 +97,53 @@ async def test_pieces_may_come_in_any_order_and_any_number_of_times(api: Api, na
     assert (counted["watch_seconds"], counted["coverage"]) == (200, [[0, 100]])
 
 
+async def test_days_later_what_was_counted_is_known_all_the_same(
+    emptied_redis_url: str, module_database_url: str, name: str
+) -> None:
+    """Redis has forgotten its ids by then; the raw events have not."""
+    settings = Settings(
+        idempotency_window_seconds=1,
+        redis_url=emptied_redis_url,
+        database_url=module_database_url,
+        flush_interval_ms=10,
+        shutdown_seconds=1,
+        audit_users_per_minute=0,
+    )
+    stop = asyncio.Event()
+    flushing = asyncio.create_task(flush_until_stopped(settings, stop, name))
+    async with serving(settings, emptied_redis_url, module_database_url) as api:
+        await put_course(api, name, "flag")
+        pieces = [segment("a", 0, 10), segment("b", 50, 60, at=SENT - 50)]
+        body = offline(name, startedAt=SENT - 100, segments=pieces, seeks=[seek(10, 50)])
+        [first] = await synced(api, body, sentAt=SENT)
+        probe = event(user=f"{name} probe", id="probe")
+
+        async def is_forgotten() -> bool:
+            return bool((await api.post(probe)).json["accepted"] == 1)
+
+        assert await is_forgotten()
+        await until(is_forgotten, "ids are forgotten")
+        await until(lambda: is_stored(module_database_url, first["sessionId"], 4), "raw events are stored")
+        before = await pair(api, name)
+        body["segments"] = [*pieces, segment("c", 60, 70)]
+        [again] = await synced(api, body, sentAt=SENT)
+        assert (first["accepted"], again["accepted"], again["duplicates"]) == (2, 1, 2)
+        after = await pair(api, name)
+        assert (before["watch_seconds"], after["watch_seconds"]) == (20, 30)
+        assert after["latest"]["at"] == 70
+        [again] = await synced(api, body, sentAt=SENT)
+        assert (await pair(api, name))["latest"] == after["latest"]
+    stop.set()
+    await flushing
+
+
+async def is_stored(database_url: str, session: str, events: int) -> bool:
+    connection = await asyncpg.connect(database_url)
+    found = await connection.fetchval("SELECT count(*) FROM events WHERE session = $1", session)
+    await connection.close()
+    return bool(found == events)
+
+
 async def test_what_is_wrong_with_one_session_keeps_back_no_other(api: Api, name: str) -> None:
     await put_course(api, name)
     good = offline(name, segments=[segment("s", 0, 10), {"startSecond": 3}])
@@ -105,6 +158,7 @@ async def test_what_is_wrong_with_one_session_keeps_back_no_other(api: Api, name
     )
     reasons = ["not_found", "missing_field", "not_found", "unknown_field", "not_an_object", None]
     assert [one["reason"] for one in found] == reasons
+    assert (found[0]["sessionId"], found[1]["clientSessionId"]) == ("nobody", "tab")
     assert found[1]["rejected"][0]["field"] == "sessions[1].lessonId"
     assert found[3]["rejected"][0]["field"] == "sessions[3].unknown"
     assert found[5]["accepted"] == 1

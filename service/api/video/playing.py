@@ -90,10 +90,12 @@ class Playing:
         heard: Heard,
         *,
         stale_seconds: int,
+        window_seconds: int,
     ) -> None:
         self._courses, self._watching = courses, watching
         self._writer, self._reader, self._heard = writer, reader, heard
         self._stale_us = stale_seconds * SECOND_US
+        self._window_us = window_seconds * SECOND_US
 
     async def start(
         self,
@@ -127,7 +129,7 @@ class Playing:
         done = Reported()
         since_us = (await self._heard.of(session.user, session.session)).progress_us or session.started_us
         for segments, seeks in rounds(report.segments, report.seeks):
-            await self._count(_played(session, segments, since_us, now_us), done)
+            await self._count(session, _played(session, segments, since_us, now_us), done)
             await self._judge(session, seeks, now_us, done)
         with suppress(Unavailable):  # it is counted, which is what matters
             await self._heard.hear(session.user, session.session, now_us, is_progress=bool(report.segments))
@@ -150,22 +152,31 @@ class Playing:
         return closed
 
     async def limit(self, session: WatchSession) -> Limit:
-        """That of the attempt that is open now, as long as the lesson has this video."""
+        """That of the attempt that is open now, as long as what is watched of this video counts for it."""
         standing = await self._courses.sessions.standing(session.user, session.lesson)
-        if standing.attempt is None or standing.revision != session.revision:
+        if standing.attempt is None or standing.slug != session.slug:
             cells = await self._verified_cells(session.user, session.slug)
             return Limit(cells, standing.skip_policy, is_assigned=False, attempt=None)
         watched = await self._watching.watched.of_lesson(standing.attempt, session.lesson)
         return Limit(watched.verified_cells, standing.skip_policy, is_assigned=True, attempt=standing.attempt)
 
-    async def _count(self, events: Sequence[Event], done: Reported) -> None:
-        if not events:
+    async def _count(self, session: WatchSession, events: Sequence[Event], done: Reported) -> None:
+        fresh = await self._fresh(session, events)
+        done.duplicates += len(events) - len(fresh)
+        if not fresh:
             return
-        applied = await self._writer.apply(events)
+        applied = await self._writer.apply(fresh)
         if applied.failures:  # others were counted: sent again, they are not counted again
             raise next(iter(applied.failures.values()))
         done.duplicates += applied.duplicates
-        done.accepted += len(events) - applied.duplicates
+        done.accepted += len(fresh) - applied.duplicates
+
+    async def _fresh(self, session: WatchSession, events: Sequence[Event]) -> Sequence[Event]:
+        """Without those that were counted so long ago that Redis has forgotten their ids."""
+        if not events or events[0].received_us - session.started_us < self._window_us:
+            return events
+        counted = await self._courses.sessions.counted(session, [event.id for event in events if event.id])
+        return [event for event in events if event.id not in counted]
 
     async def _judge(self, session: WatchSession, seeks: Sequence[Seek], now_us: int, done: Reported) -> None:
         if not seeks:
@@ -176,8 +187,8 @@ class Playing:
         if beyond:
             await self._courses.seeks.keep(session.session, limit.attempt, beyond)
         jumps = [_jump(session, one.seek, now_us) for one in judged if one.has_happened]
-        if jumps:
-            await self._writer.apply(jumps)
+        if fresh := await self._fresh(session, jumps):
+            await self._writer.apply(fresh)
         done.seeks |= {one.seek.name: one for one in judged}
 
     async def _resume_ms(self, standing: Standing, pair: PairRecord) -> int:
@@ -234,7 +245,7 @@ def _jump(session: WatchSession, seek: Seek, now_us: int) -> Event:
 
 REASONS = {
     SeekReason.WITHIN_LIMIT: "it is within what was watched",
-    SeekReason.NOT_ASSIGNED: "the course is not assigned: seeking is free",
+    SeekReason.NOT_ASSIGNED: "watching it counts for no attempt: seeking is free",
     SeekReason.BLOCKED: "only what was watched without a gap may be sought in: play on from the limit",
     SeekReason.FLAGGED: "it is past what was watched, and is noted",
     SeekReason.ALLOWED: "seeking is free in this course",

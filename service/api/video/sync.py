@@ -36,9 +36,10 @@ OFFLINE = ("clientSessionId", "userId", "lessonId")
 
 @dataclass(slots=True)
 class Synced:
-    """What became of one session of a body."""
+    """What became of one session of a body. `named`: by its `sessionId`, as the body says it."""
 
     session: WatchSession | None = None
+    named: str | None = None
     client_session: str | None = None
     report: Report | None = None
     done: Reported = field(default_factory=Reported)
@@ -48,7 +49,7 @@ class Synced:
     def as_json(self) -> dict[str, Any]:
         session, failure = self.session, self.failure
         return {
-            "sessionId": session.session if session else None,
+            "sessionId": session.session if session else self.named,
             "clientSessionId": self.client_session,
             "attemptId": session.attempt if session else None,
             "accepted": self.done.accepted,
@@ -108,7 +109,7 @@ class Syncing:
     async def _do(self, place: int, body: SyncedSession, synced: Synced) -> None:
         _refuse_unreadable(place, body)
         playing = self.request.app[PLAYING]
-        synced.client_session = body.client_session_id
+        synced.named, synced.client_session = body.session_id, body.client_session_id
         synced.report = report = body.read(self.sent_us, self.now_us, f"sessions[{place}].")
         synced.rejected = report.rejected
         synced.session = session = await self._session(place, body, report)
