@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.courses.assigning import UNSAID, due_us_of
 from service.courses.dates import renewable_before_us, renewal_dates
-from service.courses.model import Opening, OpenLesson, SkipPolicy
+from service.courses.model import Opening
 from service.courses.noting import note, records_of
 from service.courses.opening import close_attempts, last_attempts, lock, open_attempts
 from service.courses.queries import query
@@ -41,11 +41,6 @@ class Attempts:
         """Of one assignment, the last one first, from below this number on."""
         rows = await self._database.rows("select_attempts", course, user, below, limit)
         return [attempt_of(row) for row in rows]
-
-    async def open_lessons(self, user: str, slug: str) -> list[OpenLesson]:
-        """The lessons with this movie that open attempts of the user wait for."""
-        rows = await self._database.rows("select_open_lessons", user, slug)
-        return [_open_lesson(row) for row in rows]
 
     async def renew(self, course: str, user: str, after: int, due: Due, now_us: int) -> Attempt:
         """Open the attempt that comes after number `after`, which is closed as it is. Again, it changes nothing.
@@ -113,18 +108,6 @@ class Attempts:
         """
         async with self._database.transaction() as connection:
             return await note(connection, progress)
-
-
-def _open_lesson(row: asyncpg.Record) -> OpenLesson:
-    return OpenLesson(
-        row["attempt"],
-        row["course"],
-        row["lesson"],
-        row["revision"],
-        row["duration_ms"],
-        row["threshold_permille"],
-        SkipPolicy(row["skip_policy"]),
-    )
 
 
 async def _read(connection: Connection, attempt: int) -> Attempt:

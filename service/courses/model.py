@@ -191,19 +191,6 @@ class LessonRecord:
     completed_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLesson:
-    """A lesson that a user's open attempt waits for: what a player that shows its movie has to know."""
-
-    attempt: int
-    course: str
-    lesson: str
-    revision: int
-    duration_ms: int
-    threshold_permille: int
-    skip_policy: SkipPolicy
-
-
 def cells_of(duration_ms: int) -> int:
     """How many cells a movie of this length has; the last one may be a part of a second."""
     return -(-duration_ms // CELL_MS)

@@ -320,25 +320,3 @@ async def test_no_rule_renews_what_is_not_completed_not_assigned_archived_or_wit
     assert (await courses.assignments.get("safety", "done")).attempt.number == 2
     await put(courses, "free", replace(INTRO, lesson="free"), renewal=YEARLY)
     assert await courses.attempts.renew_due(at("2036-01-01"), 10) == 1
-
-
-async def test_a_movie_leads_to_the_lessons_that_wait_for_it(courses: Courses) -> None:
-    await put(courses)
-    await put(courses, "fire", replace(INTRO, lesson="exits"))
-    first = await assign(courses)
-    [lesson] = await courses.attempts.open_lessons("ann", "intro-v1")
-    assert (lesson.attempt, lesson.course, lesson.lesson, lesson.revision) == (
-        first.attempt.attempt,
-        "safety",
-        "intro",
-        1,
-    )
-    await assign(courses, course="fire")
-    assert [one.lesson for one in await courses.attempts.open_lessons("ann", "intro-v1")] == [
-        "intro",
-        "exits",
-    ]
-    await courses.assignments.unassign("safety", "ann", NOW)
-    assert [one.lesson for one in await courses.attempts.open_lessons("ann", "intro-v1")] == ["exits"]
-    for user, slug in (("bob", "intro-v1"), ("ann", "rules-v1"), ("ann", "none")):
-        assert await courses.attempts.open_lessons(user, slug) == []

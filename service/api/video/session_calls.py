@@ -124,9 +124,9 @@ SESSION_CALLS = (
         whose=Whose.USERS_WITHIN,
         description="Every 5 to 15 seconds, and when something changes. The same segment counts once within the"
         " session, by its `clientEventId`, however often and in whichever order it comes; so after a 503, or no"
-        " answer, send the same body again. That holds for `PLAYHEAD_IDEMPOTENCY_WINDOW_SECONDS`. A seek is judged by"
-        " what is covered then, the segments of the body included. One piece that cannot be read does not keep back"
-        " the others. A session that is closed goes on counting.",
+        " answer, send the same body again. That holds as long as raw events are kept (`PLAYHEAD_EVENTS_KEEP_DAYS`). A"
+        " seek is judged by what is covered then, the segments of the body included. One piece that cannot be read does"
+        " not keep back the others. A session that is closed goes on counting.",
         parameters=(SESSION,),
         bodies=json_body(ProgressBody, "two segments and a seek", PROGRESS),
         models=(ProgressBody,),
@@ -177,7 +177,8 @@ SESSION_CALLS = (
         ),
         scope=Scope.INGEST,
         whose=Whose.USERS_WITHIN,
-        description="Again, it changes nothing. One of which nothing is heard any more is closed by itself.",
+        description="Again, it changes nothing. One of which nothing is heard any more is closed by itself. What it"
+        " played is told as it is known here, some seconds behind: ask for the progress for what counts now.",
         parameters=(SESSION,),
     ),
 )
