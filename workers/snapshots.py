@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from workers.entries import Changed
 
-SESSIONS_MAX = 1000
-"""Sessions in one call, and so pairs and users: with the longest coverages it moves 22 MB."""
+SESSIONS_MAX = 500
+"""Sessions in one call, and so pairs and users: it holds Redis for some milliseconds, and moves 11 MB at worst."""
 
 
 class Snapshot(NamedTuple):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from itertools import islice
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from service.db import days
@@ -13,20 +11,12 @@ from service.db.connections import open_pool
 from service.db.leasing import Leasing
 from service.db.parking import Parking, park, redact
 from service.db.queries import query
-from service.db.records import (
-    Checkpoint,
-    EntryId,
-    MovieShareSnapshot,
-    PairSnapshot,
-    ScopeSnapshot,
-    SessionSnapshot,
-    UserSnapshot,
-)
+from service.db.records import Checkpoint, EntryId
 from service.db.rows import add_rows
 from service.errors import FlushConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date
 
     import asyncpg
@@ -180,9 +170,9 @@ def _refuse_conflicts(
 
 
 async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:
-    for part, (statement, values) in _UPSERTS.items():
+    for part, row in _ROWS.items():
         for batch in _batches(getattr(snapshots, part)):
-            await connection.execute(query(statement), *zip(*map(values, batch), strict=True))
+            await connection.execute(query(f"upsert_{part}"), *zip(*map(row, batch), strict=True))
     ends = snapshots.upto
     if ends:
         await connection.execute(
@@ -193,23 +183,29 @@ async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None
         )
 
 
-def _batches(snapshots: Sequence[object]) -> Iterator[list[object]]:
+def _batches(snapshots: Sequence[Any]) -> Iterator[list[Any]]:
     waiting = iter(snapshots)
     while batch := list(islice(waiting, _UPSERT_ROWS_MAX)):
         yield batch
 
 
-def _values(kind: type[Any], *computed: str) -> Callable[[object], tuple[object, ...]]:
-    """Takes a snapshot apart in the order of its statement's parameters."""
-    plain = (field.name for field in fields(kind) if field.name != "version")
-    return attrgetter(*plain, *computed, "version.ms", "version.seq")
+def _row(snapshot: tuple[Any, ...]) -> tuple[object, ...]:
+    """In the order of its statement's parameters."""
+    *state, version = snapshot
+    return (*state, *version)
 
 
-_UPSERTS: Final = {
-    "users": ("upsert_users", _values(UserSnapshot)),
-    "pairs": ("upsert_pairs", _values(PairSnapshot, "name_digest")),
-    "scopes": ("upsert_scopes", _values(ScopeSnapshot, "name_digest")),
-    "sessions": ("upsert_sessions", _values(SessionSnapshot, "name_digest")),
-    "movie_shares": ("upsert_movie_shares", _values(MovieShareSnapshot)),
+def _named_row(snapshot: Any) -> tuple[object, ...]:
+    """The same, of one whose names are in a digest."""
+    *state, version = snapshot
+    return (*state, snapshot.name_digest, *version)
+
+
+_ROWS: Final = {
+    "users": _row,
+    "pairs": _named_row,
+    "scopes": _named_row,
+    "sessions": _named_row,
+    "movie_shares": _row,
 }
-"""For each part of Snapshots its statement, and how to take one apart."""
+"""For each part of Snapshots, what its statement is given of one."""

@@ -64,8 +64,7 @@ EVENT_COLUMNS: Final = tuple(name.replace("_at_us", "_at") for name in EventRow.
 """The columns of `events`, in the order of a row."""
 
 
-@dataclass(slots=True, frozen=True)
-class UserSnapshot:
+class UserSnapshot(NamedTuple):
     user_id: str
     partition: int
     watch_ms: int
@@ -76,8 +75,7 @@ class UserSnapshot:
     version: EntryId
 
 
-@dataclass(slots=True, frozen=True)
-class PairSnapshot:
+class PairSnapshot(NamedTuple):
     user_id: str
     slug: str
     partition: int
@@ -98,8 +96,7 @@ class PairSnapshot:
         return digest(self.slug)
 
 
-@dataclass(slots=True, frozen=True)
-class ScopeSnapshot:
+class ScopeSnapshot(NamedTuple):
     """What was played of a pair in one of its scopes."""
 
     user_id: str
@@ -122,8 +119,7 @@ class ScopeSnapshot:
         return digest(self.slug)
 
 
-@dataclass(slots=True, frozen=True)
-class SessionSnapshot:
+class SessionSnapshot(NamedTuple):
     user_id: str
     slug: str
     session: str
@@ -144,8 +140,7 @@ class SessionSnapshot:
         return digest(self.slug, self.session)
 
 
-@dataclass(slots=True, frozen=True)
-class MovieShareSnapshot:
+class MovieShareSnapshot(NamedTuple):
     slug: str
     partition: int
     watch_ms: int

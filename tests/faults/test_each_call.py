@@ -67,7 +67,8 @@ async def test_every_call_may_fail_once(
 
 async def assert_balanced(town: Town, connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Redis and Postgres are what the model says, each event once, and nothing waits."""
-    accepted = sum(user.totals.events for user in town.model.users.values())
+    cuts = sum(pair.scope for pair in town.model.pairs.values())
+    accepted = sum(user.totals.events for user in town.model.users.values()) + cuts
     assert await book_of_redis(town.redis, PARTITION, town.model, 0) == book_of_model(town.model, 0)
     assert await book_of_postgres(connection) == expected_of(town.model)
     assert await connection.fetchval("SELECT count(*) FROM events") == accepted

@@ -141,7 +141,7 @@ async def test_what_cannot_be_stored_writes_nothing(
 ) -> None:
     """And it says so: this is not a failure that passes."""
     rows = [row(), row(ordinal=1, **row_changes)]
-    users = [replace(snapshots().users[0], **user_changes)]
+    users = [snapshots().users[0]._replace(**user_changes)]
     failure = await failure_of(ledger, Flush([moved()], rows, Snapshots(users)))
     assert failure is not None
     assert not is_passing(failure)
@@ -296,7 +296,7 @@ async def test_sessions_of_a_pair_are_kept_apart(ledger: Ledger, connection: Any
     """Also those whose names say the same when written one after the other."""
     one = snapshots().sessions[0]
     names = [("dune", ""), ("dune", "1"), ("dune1", ""), ("dun", "e1")]
-    sessions = [replace(one, slug=slug, session=session) for slug, session in names]
+    sessions = [one._replace(slug=slug, session=session) for slug, session in names]
     await ledger.commit(Flush((), (), Snapshots(sessions=sessions)))
     stored = await connection.fetch("SELECT slug, session FROM sessions")
     assert {tuple(record) for record in stored} == set(names)
@@ -304,7 +304,7 @@ async def test_sessions_of_a_pair_are_kept_apart(ledger: Ledger, connection: Any
 
 async def test_more_snapshots_than_one_statement_takes(ledger: Ledger, connection: Any) -> None:
     one = snapshots().users[0]
-    many = [replace(one, user_id=f"user {n}") for n in range(2345)]
+    many = [one._replace(user_id=f"user {n}") for n in range(2345)]
     await ledger.commit(Flush((), (), Snapshots(many)))
     assert await written(connection) == {"users": 2345}
 
