@@ -18,8 +18,7 @@ from service.counters.heard import Heard
 from service.courses.store import Courses
 from service.db.history import History
 from service.db.ledger import Ledger
-from service.db.migrate import current, head
-from service.errors import CannotStart, PlayheadError
+from service.errors import PlayheadError
 from workers.audit import Audit
 from workers.auditing import RandomAudit
 from workers.days import PAUSE_SECONDS, Days
@@ -36,6 +35,7 @@ from workers.process import end_with_supervisor
 from workers.recovery import Recovery
 from workers.renewals import PAUSE_SECONDS as RENEWALS_PAUSE_SECONDS
 from workers.renewals import Renewals
+from workers.schema import verify_partitions, verify_schema
 from workers.servers import database_url_of, redis_url_of
 from workers.stale import PAUSE_SECONDS as STALE_PAUSE_SECONDS
 from workers.stale import StaleSessions
@@ -58,7 +58,7 @@ COUNT_SECONDS = 5.0
 async def flush_until_stopped(configured: Settings, stop: asyncio.Event, name: str) -> None:
     """Flush until `stop` is set; then once more, until nothing is left that can be flushed."""
     database_url = database_url_of(configured)
-    await _verify_schema(database_url)
+    await verify_schema(database_url)
     ledger = await Ledger.connect(database_url, name=name)
     history = await History.connect(database_url)
     courses = await Courses.connect(database_url)
@@ -170,24 +170,6 @@ async def _flush_rest(flusher: Flusher, seconds: float) -> None:
             await flusher.finish()
     except Exception as failed:
         _log.warning("flush_unfinished", error=f"{type(failed).__name__}: {failed}")
-
-
-async def _verify_schema(database_url: str) -> None:
-    stands = await current(database_url)
-    if stands != head():
-        raise CannotStart(
-            f"the database's schema is at {stands or 'nothing'}, not at {head()}: run `playhead migrate`"
-        )
-
-
-async def verify_partitions(ledger: Ledger, partitions: int) -> None:
-    """Make sure that the database's data is spread as the settings say. Raises CannotStart."""
-    stored = await ledger.fix_setting("partitions", str(partitions))
-    if stored != str(partitions):
-        raise CannotStart(
-            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this database is spread over {stored}:"
-            f" set it to {stored}"
-        )
 
 
 async def run(configured: Settings, name: str | None = None) -> None:

@@ -23,13 +23,8 @@ from workers.servers import database_url_of, redis_url_of
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from service.settings import Settings
 
 _log = structlog.get_logger()
-
-HANGING_SECONDS = 60
-"""A worker whose event loop is stuck for so long is killed and started again."""
-
 
 FILES_BESIDE = 256
 """Open files of a process beside its clients' connections: Redis, metrics, what Python holds."""
@@ -55,24 +50,6 @@ def allow_files(wanted: int) -> None:
         _log.warning(
             "few_files", detail=f"this process may open {allowed} files; for all connections: {wanted}"
         )
-
-
-def arguments(configured: Settings) -> list[str]:
-    """The command line of gunicorn, for `python -m`."""
-    host = f"[{configured.host}]" if ":" in configured.host else configured.host
-    return [
-        "gunicorn",
-        "workers.serving:create",
-        "--worker-class=aiohttp.GunicornUVLoopWebWorker",
-        f"--workers={configured.workers}",
-        f"--bind={host}:{configured.port}",
-        "--reuse-port",
-        "--no-control-socket",
-        f"--graceful-timeout={configured.shutdown_seconds:.0f}",
-        f"--timeout={HANGING_SECONDS}",
-        "--log-level=warning",
-        "--config=python:workers.serving",
-    ]
 
 
 def on_starting(_server: Any) -> None:

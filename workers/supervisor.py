@@ -24,14 +24,13 @@ import structlog
 from service.access.door import refuse_open_door
 from service.counters.connection import broken_promises, connect, verify
 from service.db.ledger import Ledger
-from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from service.errors import CannotStart, RedisUnavailable
-from workers import serving
-from workers.flushing import verify_partitions
+from workers.arguments import arguments
 from workers.leases import new_name
 from workers.loop import backoff_seconds
 from workers.process import PythonProcess
+from workers.schema import bring_to_head, verify_partitions
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class Supervisor:
 
     async def _prepare(self) -> None:
         """What must hold before anything is served: the schema, the scripts, the number of partitions."""
-        await upgrade(database_url_of(self._settings))
+        await bring_to_head(database_url_of(self._settings))
         await self._verify_database()
         redis = connect(redis_url_of(self._settings), self._settings.redis_timeout_seconds)
         try:
@@ -169,7 +168,7 @@ class Supervisor:
         seconds = self._settings.shutdown_seconds
         for number in range(self._settings.flushers if with_flusher else 0):
             self._add_flusher(f"flusher {number + 1}" if number else "flusher", variables)
-        http = PythonProcess("http", serving.arguments(self._settings), variables)
+        http = PythonProcess("http", arguments(self._settings), variables)
         self._add("http", http, lambda: http.stop(seconds + 5))
         self._http = http
 

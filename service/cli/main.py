@@ -78,15 +78,16 @@ async def migrate(
         `head`, or the number of an earlier revision: what later ones added is dropped, with its data.
     """
     from service.db import migrate as migrations  # noqa: PLC0415
+    from service.db.revision import current, head  # noqa: PLC0415
     from workers.servers import database_url_of  # noqa: PLC0415
 
     url = database_url_of(settings.load())
-    before = await migrations.current(url)
-    if revision in ("head", migrations.head()):
+    before = await current(url)
+    if revision in ("head", head()):
         await migrations.upgrade(url)
     else:
         await migrations.downgrade(url, revision)
-    print(f"schema: {before or 'nothing'} -> {await migrations.current(url) or 'nothing'}")
+    print(f"schema: {before or 'nothing'} -> {await current(url) or 'nothing'}")
 
 
 def main() -> None:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
 
@@ -45,21 +43,6 @@ async def upgrade(database_url: str, revision: str = "head") -> None:
 async def downgrade(database_url: str, revision: str) -> None:
     """Down to "base", everything is gone."""
     await _change(database_url, command.downgrade, revision)
-
-
-async def current(database_url: str) -> str | None:
-    """The revision that the database has; None if it has none."""
-    async with engine(database_url).connect() as connection:
-        return await connection.run_sync(
-            lambda plain: MigrationContext.configure(plain).get_current_revision()
-        )
-
-
-def head() -> str:
-    """The newest revision that this playhead knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
 
 
 async def _change(database_url: str, change: Callable[[Config, str], None], revision: str) -> None:

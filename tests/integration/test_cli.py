@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 import pytest
 
-from service.db.migrate import head
+from service.db.revision import head
 from service.embedded import DataFolder, EmbeddedPostgres
 from service.embedded.deadline import holds_within
 from tests.conftest import UNSYNCED

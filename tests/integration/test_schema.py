@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 import service.courses.credit_tables
 import service.courses.session_tables
 import service.courses.tables
 import service.courses.watching_tables  # noqa: F401 - a part of the schema
-from service.db import migrate
+from service.db import migrate, revision
 from service.db.days import ensure_days
 from service.db.engine import engine
 from service.db.migrate import COMPARED
@@ -25,6 +27,11 @@ from service.db.tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+def test_the_newest_revision_is_the_one_that_alembic_knows() -> None:
+    scripts = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert revision.head() == scripts.get_current_head()
 
 
 async def test_a_migrated_database_is_what_the_tables_say(database_url: str) -> None:
@@ -95,12 +102,12 @@ async def test_rows_come_in_the_order_of_the_table() -> None:
 
 
 async def test_up_down_up(database_url: str) -> None:
-    assert await migrate.current(database_url) == migrate.head()
+    assert await revision.current(database_url) == revision.head()
     await migrate.downgrade(database_url, "base")
-    assert await migrate.current(database_url) is None
+    assert await revision.current(database_url) is None
     assert await tables(database_url) == {"alembic_version"}
     await migrate.upgrade(database_url)
-    assert await migrate.current(database_url) == migrate.head()
+    assert await revision.current(database_url) == revision.head()
     assert await differences(database_url) == []
 
 
@@ -115,7 +122,7 @@ async def test_down_takes_the_day_partitions_along(database_url: str) -> None:
 async def test_upgrades_at_the_same_time_wait_for_each_other(database_url: str) -> None:
     await migrate.downgrade(database_url, "base")
     await asyncio.gather(*(migrate.upgrade(database_url) for _ in range(4)))
-    assert await migrate.current(database_url) == migrate.head()
+    assert await revision.current(database_url) == revision.head()
     assert await differences(database_url) == []
 
 
@@ -132,12 +139,12 @@ async def test_an_upgrade_that_fails_leaves_nothing_behind(database_url: str) ->
     with pytest.raises(Exception, match="already exists"):
         await migrate.upgrade(database_url)
     assert await tables(database_url) == {"alembic_version", "sessions"}
-    assert await migrate.current(database_url) is None
+    assert await revision.current(database_url) is None
 
 
 async def test_the_short_scheme_names_the_same_database(database_url: str) -> None:
     short = database_url.replace("postgresql://", "postgres://", 1)
-    assert await migrate.current(short) == migrate.head()
+    assert await revision.current(short) == revision.head()
 
 
 async def differences(database_url: str) -> list[Any]:

@@ -258,9 +258,9 @@ def _expect_to_work(folder: Path) -> None:
         import lua, service, workers.supervisor
         from service.api.app import create_app
         from service.counters import scripts
-        from service.db import migrate, queries
+        from service.db import migrate, queries, revision
         from service.settings import Settings
-        assert scripts.whole_library()[1] and migrate.head()
+        assert scripts.whole_library()[1] and revision.head() and migrate.upgrade
         create_app(Settings(), "redis://127.0.0.1:1/0", "postgresql://127.0.0.1:1/none")
         print(*{module.__file__.rsplit("/", 2)[0] for module in (lua, service, workers)})"""
     command = [sys.executable, "-c", code]
