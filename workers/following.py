@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from service import clock, metrics
 
 if TYPE_CHECKING:
-    from service.courses.following import Following
+    from service.courses.watching.following import Following
 
 FORGET_PAUSE_SECONDS = 600.0
 

@@ -9,7 +9,7 @@ import structlog
 from service import metrics
 
 if TYPE_CHECKING:
-    from service.courses.levelling import Levelling
+    from service.courses.watching.levelling import Levelling
 
 _log = structlog.get_logger()
 

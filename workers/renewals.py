@@ -12,7 +12,7 @@ from service.limits import RENEW_RUN_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.courses.attempts import Attempts
+    from service.courses.assigning.attempts import Attempts
 
 _log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.counters.heard import Heard
-    from service.courses.sessions import Sessions, Waiting
+    from service.courses.playing.sessions import Sessions, Waiting
 
 _log = structlog.get_logger()
 

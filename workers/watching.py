@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.counters.constants import bounds_of, constants_of
 from service.counters.writer import Writer
-from service.courses.watching import Watching
+from service.courses.watching.watching import Watching
 from service.stored.admission import Admission
 from service.stored.scopes import Scopes
 

@@ -34,7 +34,7 @@ from service.counters.heard import Heard
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
-from service.courses.watching import Watching
+from service.courses.watching.watching import Watching
 from service.db.history import History
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads

@@ -16,7 +16,7 @@ from service.api.video.playing import Playing
 from service.counters.reader import Reader
 from service.counters.writer import Writer
 from service.courses.store import Courses
-from service.courses.watching import Watching
+from service.courses.watching.watching import Watching
 from service.db.history import History
 from service.settings import Settings
 from service.stored.admission import Admission

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
-from service.courses.assignments import Assignments
-from service.courses.attempts import Attempts
-from service.courses.catalogue import Catalogue
-from service.courses.credits import Credits
+from service.courses.assigning.assignments import Assignments
+from service.courses.assigning.attempts import Attempts
+from service.courses.catalogue.catalogue import Catalogue
+from service.courses.catalogue.teams import Teams
+from service.courses.credits.credits import Credits
 from service.courses.database import Database
-from service.courses.playbacks import Playbacks
-from service.courses.reports import Reports
-from service.courses.seeks import Seeks
-from service.courses.sessions import Sessions
-from service.courses.teams import Teams
+from service.courses.playing.playbacks import Playbacks
+from service.courses.playing.seeks import Seeks
+from service.courses.playing.sessions import Sessions
+from service.courses.reports.reports import Reports
 
 
 class Courses:

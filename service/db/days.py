@@ -71,7 +71,7 @@ async def drop_days_before(connection: Connection, day: date) -> list[str]:
     """Drops the partitions of the days before `day`, oldest first; answers the names of those that are gone.
 
     Each in a transaction of its own, with a short wait for its lock. Where somebody holds `events` longer, or a day has
-    rows that were not followed yet (`service.courses.following`), it ends early: what is left goes the next time.
+    rows that were not followed yet (`service.courses.watching.following`), it ends early: the rest goes the next time.
     """
     dropped = []
     for old in sorted(old for old in await days(connection) if old < day):

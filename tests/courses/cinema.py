@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.courses.store import Courses
-from service.courses.watching import Watching
+from service.courses.watching.watching import Watching
 from service.events.event import Event
 from service.rules.constants import Constants
 from service.stored.scopes import Scopes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from service.courses.watched import WatchedLesson
+    from service.courses.watching.watched import WatchedLesson
 
 
 @dataclass

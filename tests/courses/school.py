@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from service.courses.assigning import UNSAID, Effect, Wish
+from service.courses.assigning.assigning import UNSAID, Effect, Wish
+from service.courses.assigning.noting import Progress
 from service.courses.cells import all_of
 from service.courses.model import LessonDraft, Renewal, Terms
-from service.courses.noting import Progress
 
 if TYPE_CHECKING:
-    from service.courses.assigning import Due
+    from service.courses.assigning.assigning import Due
     from service.courses.model import Assignment, Attempt, Course
     from service.courses.store import Courses
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from service.courses.assigning import UNSAID, DueDay, Effect, Wish
-from service.courses.assignments import Refusal
+from service.courses.assigning.assigning import UNSAID, DueDay, Effect, Wish
+from service.courses.assigning.assignments import Refusal
 from service.courses.model import Opening, Status, Terms
 from service.errors import NotFound
 from tests.courses.school import DAY_US, INTRO, NOW, assign, at, complete, note, put, seen

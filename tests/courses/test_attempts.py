@@ -8,7 +8,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from service.courses.assigning import Wish
+from service.courses.assigning.assigning import Wish
 from service.courses.model import Opening, Renewal, Status, Terms
 from service.courses.store import Courses
 from service.errors import Conflict

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from service.courses.cells import spans_of
-from service.courses.credit import seen_with
+from service.courses.credits.credit import seen_with
 from service.courses.model import CreditPolicy, Status, Terms
 from service.errors import Conflict, NotFound
 from tests.courses.school import DAY_US, INTRO, NOW, RULES, assign, at, note, put, seen
@@ -19,7 +19,7 @@ from tests.courses.viewings import Viewings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from service.courses.crediting import GivenCredit
+    from service.courses.credits.crediting import GivenCredit
     from service.courses.model import Attempt
     from service.courses.store import Courses
 

@@ -11,10 +11,10 @@ import pytest
 from service.counters.coverage import seen_of
 from service.counters.erasing import erase
 from service.counters.partitions import partition_of
-from service.courses import following as following_module
 from service.courses.cells import spans_of
-from service.courses.following import Following
 from service.courses.model import LessonDraft, Status
+from service.courses.watching import following as following_module
+from service.courses.watching.following import Following
 from service.db.digests import digest
 from service.settings import Settings
 from tests.courses.school import DAY_US, NOW, assign, put

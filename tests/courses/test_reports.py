@@ -11,10 +11,10 @@ import pytest
 from aiohttp import ClientPayloadError
 
 from service.api.courses import reports as edge
-from service.courses import reports
+from service.courses.assigning.noting import Progress
 from service.courses.cells import all_of
-from service.courses.noting import Progress
-from service.courses.reports import Reports
+from service.courses.reports import reports
+from service.courses.reports.reports import Reports
 from service.courses.store import Courses
 from service.errors import PostgresUnavailable
 from tests.api.client import escaped
@@ -25,8 +25,8 @@ from tests.courses.viewings import Viewings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from service.courses.reporting import Line, Question
-    from service.courses.reports import Page, Place
+    from service.courses.reports.reporting import Line, Question
+    from service.courses.reports.reports import Page, Place
     from tests.api.client import Api, Document
 
 AT = at("2026-09-01T10:00")

@@ -14,10 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-import service.courses.credit_tables
-import service.courses.session_tables
+import service.courses.credits.credit_tables
+import service.courses.playing.session_tables
 import service.courses.tables
-import service.courses.watching_tables  # noqa: F401 - a part of the schema
+import service.courses.watching.watching_tables  # noqa: F401 - a part of the schema
 from service.db import migrate, revision
 from service.db.days import ensure_days
 from service.db.engine import engine

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.courses.cells import seen_in, spans_of
-from service.courses.credit import NO_CREDIT, Share, Watching, credit_of, seen_with, window_us
+from service.courses.credits.credit import NO_CREDIT, Share, Watching, credit_of, seen_with, window_us
 from service.courses.model import CreditPolicy
 
 DURATION_MS = 100_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.courses.parallel import Hour, Playing
-from service.courses.viewing import Row, played_in
+from service.courses.watching.parallel import Hour, Playing
+from service.courses.watching.viewing import Row, played_in
 
 HOUR = 500_000
 START_S = HOUR * 3600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.courses.ranges import Beginning, Ending, Layout, OpenRange, Video, beginnings, endings
+from service.courses.watching.ranges import Beginning, Ending, Layout, OpenRange, Video, beginnings, endings
 
 A1, A2, A2_SAME = Video("a", 1, "movie a"), Video("a", 2, "new movie a"), Video("a", 2, "movie a")
 B1 = Video("b", 1, "movie b")

@@ -9,7 +9,7 @@ import pytest
 
 from service.api.courses.report_lines import line_of
 from service.courses.model import Assignment, Attempt, Opening, Status
-from service.courses.reporting import Question
+from service.courses.reports.reporting import Question
 
 NOW = 1000
 

@@ -7,9 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.courses.assigning import UNSAID, DueDay, Effect, Standing, Step, Unsaid, due_us_of, step_of
+from service.courses.assigning.assigning import (
+    UNSAID,
+    DueDay,
+    Effect,
+    Standing,
+    Step,
+    Unsaid,
+    due_us_of,
+    step_of,
+)
+from service.courses.catalogue.revising import revise
 from service.courses.model import Lesson, LessonDraft
-from service.courses.revising import revise
 from service.errors import Conflict
 
 

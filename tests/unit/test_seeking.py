@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.courses.model import SkipPolicy
-from service.courses.seeking import SeekReason, decide_seek
+from service.courses.playing.seeking import SeekReason, decide_seek
 
 LIMIT_CELLS, LIMIT_MS = 100, 100_000
 BLOCK, FLAG, ALLOW = SkipPolicy.BLOCK, SkipPolicy.FLAG, SkipPolicy.ALLOW

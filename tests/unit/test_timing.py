@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.courses.seeks import Seek
-from service.courses.timing import Segment, began_us, ends_us, rounds
+from service.courses.playing.seeks import Seek
+from service.courses.playing.timing import Segment, began_us, ends_us, rounds
 
 S = 1_000_000
 NOW = 1000 * S

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.courses.cells import seen_in, spans_of
-from service.courses.viewing import Key, Row, Viewing, Viewings, last_part, played_in
+from service.courses.watching.viewing import Key, Row, Viewing, Viewings, last_part, played_in
 from service.events.event import CUT
 from service.rules.model import FASTER_THAN_CLOCK, Model
 from tests.lua.test_model import CONSTANTS, events, in_order, steps

@@ -9,10 +9,10 @@ from service.api.courses.messages import checked_name, flag_in_query, shortened
 from service.api.courses.readers import demand_admin, demand_team
 from service.api.courses.report_lines import CSV
 from service.api.persons import demand_user
-from service.courses.assigning import DueDay
+from service.courses.assigning.assigning import DueDay
 from service.courses.dates import end_of_day_us, start_of_day_us
 from service.courses.model import Status
-from service.courses.reporting import Question
+from service.courses.reports.reporting import Question
 from service.courses.zones import zone_of
 from service.errors import BadRequest
 from service.limits import COURSE_CHARS_MAX, TEAM_CHARS_MAX, USER_CHARS_MAX

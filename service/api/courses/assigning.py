@@ -17,8 +17,8 @@ from service.api.courses.bodies import AssignmentBody
 from service.api.courses.lines import rows_of
 from service.api.courses.messages import answer, not_json, rejection
 from service.api.problems import answering, problem, unavailable
-from service.courses.assigning import Effect, Wish
-from service.courses.assignments import Refusal
+from service.courses.assigning.assigning import Effect, Wish
+from service.courses.assigning.assignments import Refusal
 from service.errors import BadRequest, Unavailable
 from service.limits import ASSIGN_RUN_MAX, ASSIGNMENTS_PER_BODY_MAX, STREAM_REJECTIONS_MAX
 

@@ -13,7 +13,7 @@ from service.api.courses.readers import demand_admin, demand_team
 from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
 from service.api.persons import demand_user
 from service.api.problems import answering
-from service.courses.assigning import UNSAID
+from service.courses.assigning.assigning import UNSAID
 from service.errors import BadRequest, NotFound
 from service.limits import COURSE_CHARS_MAX, TEAM_CHARS_MAX, USER_CHARS_MAX
 

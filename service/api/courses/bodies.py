@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from service import limits
-from service.courses.assigning import UNSAID, Due, DueDay, Wish
+from service.courses.assigning.assigning import UNSAID, Due, DueDay, Wish
 from service.courses.dates import end_of_day_us
 from service.courses.model import (
     CREDIT_WINDOW_MONTHS,

@@ -19,7 +19,7 @@ from service.limits import USER_CHARS_MAX
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from service.courses.crediting import GivenCredit
+    from service.courses.credits.crediting import GivenCredit
 
 NUMBER_DIGITS_MAX = 18
 """What fits into 64 bits, whatever its digits are."""

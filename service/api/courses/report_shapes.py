@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from service.api.courses import shapes
 from service.api.shapes import moment, seconds
 from service.courses.model import Status
-from service.courses.reporting import totals_of
+from service.courses.reports.reporting import totals_of
 from service.rules.spans import NORMAL_SPEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from service.courses.reporting import Line, Measure, Pace, Totals
+    from service.courses.reports.reporting import Line, Measure, Pace, Totals
 
 Json = dict[str, Any]
 

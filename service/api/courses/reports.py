@@ -16,7 +16,7 @@ from service.api.courses.report_lines import send_lines
 from service.api.courses.report_shapes import ATTEMPT_COLUMNS, LESSON_COLUMNS, TOTAL_COLUMNS
 from service.api.paging import limit_of, names_after, spell_names
 from service.api.problems import answering
-from service.courses.reports import START, Reports
+from service.courses.reports.reports import START, Reports
 from service.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from service.api.courses.report_shapes import Json
     from service.courses.model import Team
-    from service.courses.reporting import Question
+    from service.courses.reports.reporting import Question
 
 After: TypeAlias = tuple[str, ...]
 Found: TypeAlias = "tuple[list[Json], After | None]"

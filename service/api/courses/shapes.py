@@ -10,7 +10,7 @@ from service.courses.cells import spans_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from service.courses.crediting import GivenCredit, GivenShare
+    from service.courses.credits.crediting import GivenCredit, GivenShare
     from service.courses.model import (
         Assignment,
         Attempt,

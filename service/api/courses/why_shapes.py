@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.courses.model import Attempt
-    from service.courses.why import Implausible, LessonWhy, Share, Skipped
+    from service.courses.watching.why import Implausible, LessonWhy, Share, Skipped
 
 Json = dict[str, Any]
 

@@ -24,8 +24,8 @@ from pydantic_core import PydanticCustomError
 from service import limits
 from service.api.courses.bodies import LessonName, UserName, plain
 from service.api.courses.messages import rejection
-from service.courses.seeks import Seek
-from service.courses.timing import Segment
+from service.courses.playing.seeks import Seek
+from service.courses.playing.timing import Segment
 from service.events.quantities import event_time_us, microseconds, thousandths
 from service.events.wire import EXPECTED, TIME_MAX_US, TIME_MIN_US, Time
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from service.courses.model import Attempt
-    from service.courses.watched import WatchedLesson
+    from service.courses.watching.watched import WatchedLesson
 
 
 @answering

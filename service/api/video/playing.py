@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.model import SkipPolicy
-from service.courses.seeking import SeekReason, decide_seek
-from service.courses.seeks import has_happened, is_skip, sought
-from service.courses.timing import ends_us, rounds
+from service.courses.playing.seeking import SeekReason, decide_seek
+from service.courses.playing.seeks import has_happened, is_skip, sought
+from service.courses.playing.timing import ends_us, rounds
 from service.errors import NotFound, Unavailable
 from service.events.event import Event
 from service.rules.spans import CELL_MS
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from service.counters.reader import Reader
     from service.counters.records import PairRecord
     from service.counters.writer import Writer
-    from service.courses.seeking import SeekDecision
-    from service.courses.seeks import Seek
-    from service.courses.sessions import Standing, WatchSession
+    from service.courses.playing.seeking import SeekDecision
+    from service.courses.playing.seeks import Seek
+    from service.courses.playing.sessions import Standing, WatchSession
+    from service.courses.playing.timing import Segment
     from service.courses.store import Courses
-    from service.courses.timing import Segment
-    from service.courses.watching import Watching
+    from service.courses.watching.watching import Watching
 
 SECOND_US = 1_000_000
 

@@ -15,7 +15,7 @@ from service.api.persons import demand_user
 from service.api.problems import answering
 from service.api.video import shapes
 from service.api.video.sessions import session_in_path
-from service.courses.playbacks import Place
+from service.courses.playing.playbacks import Place
 from service.errors import BadRequest, NotFound
 from service.events.quantities import thousandths
 from service.limits import LESSON_CHARS_MAX, POSITION_MAX_S, RECENT_SESSIONS_MAX, USER_CHARS_MAX
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from service.counters.records import PairRecord
-    from service.courses.playbacks import Played
-    from service.courses.sessions import Standing
+    from service.courses.playing.playbacks import Played
+    from service.courses.playing.sessions import Standing
 
 TIME_DIGITS_MAX = 18
 """What fits into 64 bits, whatever its digits are."""

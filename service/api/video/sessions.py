@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from service.api.video.bodies import Report
-    from service.courses.sessions import WatchSession
+    from service.courses.playing.sessions import WatchSession
 
 Model = TypeVar("Model", bound=BaseModel)
 

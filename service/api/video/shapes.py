@@ -8,7 +8,7 @@ from service.api.shapes import moment, seconds
 from service.api.video.playing import REASONS
 from service.courses.cells import all_of
 from service.courses.model import cells_of
-from service.courses.seeks import Verdict
+from service.courses.playing.seeks import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from service.api.video.playing import Judged, Limit, Reported, Started
     from service.counters.records import PairRecord
     from service.courses.model import Attempt
-    from service.courses.playbacks import Played, WatchedBefore
-    from service.courses.seeking import SeekDecision
-    from service.courses.seeks import Seek, Sought
-    from service.courses.sessions import WatchSession
-    from service.courses.watched import WatchedLesson
+    from service.courses.playing.playbacks import Played, WatchedBefore
+    from service.courses.playing.seeking import SeekDecision
+    from service.courses.playing.seeks import Seek, Sought
+    from service.courses.playing.sessions import WatchSession
+    from service.courses.watching.watched import WatchedLesson
 
 Json = dict[str, Any]
 

@@ -21,14 +21,14 @@ from service.api.video import shapes
 from service.api.video.bodies import SyncBody, Wrong, sent_of, time_of
 from service.api.video.playing import Reported
 from service.api.video.sessions import draw
-from service.courses.timing import began_us
+from service.courses.playing.timing import began_us
 from service.errors import Conflict, Forbidden, Invalid, NotFound, PlayheadError, Unavailable
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from service.api.video.bodies import Report, SyncedSession
-    from service.courses.sessions import WatchSession
+    from service.courses.playing.sessions import WatchSession
 
 OFFLINE = ("clientSessionId", "userId", "lessonId")
 """What names a session that was started offline."""

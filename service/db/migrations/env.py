@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from alembic import context
 
-import service.courses.credit_tables
-import service.courses.session_tables
+import service.courses.credits.credit_tables
+import service.courses.playing.session_tables
 import service.courses.tables
-import service.courses.watching_tables  # noqa: F401 - the tables of courses belong to the schema that is compared
+import service.courses.watching.watching_tables  # noqa: F401 - the tables of courses belong to the schema that is compared
 from service.db.engine import engine
 from service.db.migrate import COMPARED
 

@@ -9,7 +9,7 @@ from service.rules.spans import NORMAL_SPEED, length_ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from service.courses.seeks import Seek
+    from service.courses.playing.seeks import Seek
 
 US = 1000
 """Of a millisecond."""

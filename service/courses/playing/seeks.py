@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.courses.seeking import SKIP_MS, SeekReason
+from service.courses.playing.seeking import SKIP_MS, SeekReason
 from service.errors import NotFound
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from service.courses.database import Database
-    from service.courses.seeking import SeekDecision
+    from service.courses.playing.seeking import SeekDecision
 
 
 class Verdict(StrEnum):

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters.coverage import seen_of
-from service.courses.noting import records_of
+from service.courses.assigning.noting import records_of
 from service.courses.queries import query
 from service.courses.rows import attempt_of
-from service.courses.viewing import AtSpeed
-from service.courses.watched import lessons_of, stored_of
+from service.courses.watching.viewing import AtSpeed
+from service.courses.watching.watched import lessons_of, stored_of
 from service.errors import NotFound
 
 if TYPE_CHECKING:
     from service.courses.database import Database
     from service.courses.model import Attempt, LessonRecord
-    from service.courses.watched import Stored, WatchedLesson
+    from service.courses.watching.watched import Stored, WatchedLesson
     from service.db.connections import Connection
     from service.stored.scopes import Scopes
 

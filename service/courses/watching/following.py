@@ -10,19 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service import metrics
-from service.courses.noting import note
-from service.courses.parallel import HOUR_S, Hour, Playing, hours_of, wall_of
+from service.courses.assigning.noting import note
 from service.courses.queries import query
-from service.courses.viewed import progress_of
-from service.courses.viewing import PARALLEL_PLAYBACK, Key, Row, Viewings
-from service.courses.viewing_rows import named, read_hours, read_viewings, write_hours, write_viewings
+from service.courses.watching.parallel import HOUR_S, Hour, Playing, hours_of, wall_of
+from service.courses.watching.viewed import progress_of
+from service.courses.watching.viewing import PARALLEL_PLAYBACK, Key, Row, Viewings
+from service.courses.watching.viewing_rows import (
+    named,
+    read_hours,
+    read_viewings,
+    write_hours,
+    write_viewings,
+)
 from service.db.digests import digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from service.courses.database import Database
-    from service.courses.viewing import Added
+    from service.courses.watching.viewing import Added
     from service.db.connections import Connection
 
 ROWS_MAX = 1000

@@ -13,7 +13,7 @@ from service.rules.spans import NORMAL_SPEED
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from service.courses.viewing import Played, Row
+    from service.courses.watching.viewing import Played, Row
 
 HOUR_S = 3600
 LENGTH_S_MAX = 86_400

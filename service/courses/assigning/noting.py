@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from service.counters.coverage import seen_of
+from service.courses.assigning.opening import lock
 from service.courses.cells import all_of
 from service.courses.completion import LessonState, needed_cells, status_of
 from service.courses.model import Status, cells_of
-from service.courses.opening import lock
 from service.courses.queries import query
 from service.courses.rows import attempt_of, record_of
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.courses.assigning.noting import Progress, credited_of, note
 from service.courses.completion import Completion, completion_of
-from service.courses.noting import Progress, credited_of, note
 from service.courses.queries import query
 from service.errors import NotFound
 from service.rules.spans import whole_cells
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from service.courses.assigning.noting import Key
     from service.courses.database import Database
-    from service.courses.noting import Key
     from service.db.connections import Connection
     from service.stored.scopes import Scope, Scopes
 

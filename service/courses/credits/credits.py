@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.counters.coverage import seen_of
-from service.courses.assignments import read_assignment
-from service.courses.catalogue import read_course
-from service.courses.crediting import GivenCredit, GivenShare, find_credits, grant_of, keep_credits
+from service.courses.assigning.assignments import read_assignment
+from service.courses.assigning.noting import Progress, note
+from service.courses.assigning.opening import lock
+from service.courses.catalogue.catalogue import read_course
+from service.courses.credits.crediting import GivenCredit, GivenShare, find_credits, grant_of, keep_credits
+from service.courses.credits.withdrawing import withdraw
 from service.courses.model import CreditPolicy
-from service.courses.noting import Progress, note
-from service.courses.opening import lock
 from service.courses.queries import query
 from service.courses.rows import attempt_of
-from service.courses.viewed import progress_of
-from service.courses.withdrawing import withdraw
+from service.courses.watching.viewed import progress_of
 from service.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from service.courses.crediting import Grant
+    from service.courses.credits.crediting import Grant
     from service.courses.database import Database
     from service.courses.model import Attempt, Course, Lesson
     from service.db.connections import Connection

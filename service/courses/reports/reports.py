@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from service.courses.measuring import measures_of
-from service.courses.reporting import Line, Totals
+from service.courses.reports.measuring import measures_of
+from service.courses.reports.reporting import Line, Totals
+from service.courses.reports.summing import Summing
 from service.courses.rows import assignment_of
-from service.courses.summing import Summing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
     from service.courses.database import Database
     from service.courses.model import Assignment
-    from service.courses.reporting import Question
-    from service.courses.summing import LessonName
+    from service.courses.reports.reporting import Question
+    from service.courses.reports.summing import LessonName
 
 Row = TypeVar("Row")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.courses.model import cells_of
 from service.courses.queries import query
-from service.courses.reporting import Measure, Pace
+from service.courses.reports.reporting import Measure, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Collection

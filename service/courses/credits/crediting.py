@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.counters.coverage import bitmap_of, seen_of
-from service.courses.credit import Watching, credit_of, seen_with, window_us
-from service.courses.noting import Credited, credited_of
+from service.courses.assigning.noting import Credited, credited_of
+from service.courses.credits.credit import Watching, credit_of, seen_with, window_us
 from service.courses.queries import query
 from service.courses.zones import zone_of
 from service.db.digests import digest
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from service.courses.credit import Credit
+    from service.courses.assigning.noting import Key
+    from service.courses.credits.credit import Credit
     from service.courses.model import Assignment, Attempt, Course, CreditPolicy, Lesson
-    from service.courses.noting import Key
     from service.db.connections import Connection
 
 VIEWINGS_MAX = 1000

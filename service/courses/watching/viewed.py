@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.counters.coverage import seen_of
-from service.courses.noting import Progress
+from service.courses.assigning.noting import Progress
 from service.courses.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from service.courses.noting import Key
+    from service.courses.assigning.noting import Key
     from service.db.connections import Connection
 
 

@@ -6,9 +6,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from service.courses.catalogue.revising import revise
 from service.courses.model import LessonHistory, Revision
 from service.courses.queries import query
-from service.courses.revising import revise
 from service.courses.rows import course_of, lesson_of, terms_of, values_of
 from service.errors import Conflict, NotFound
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.courses.model import Status, cells_of
 from service.courses.queries import query
-from service.courses.reporting import Pace, Totals
+from service.courses.reports.reporting import Pace, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.courses.assigning import UNSAID, Effect, Standing, Unsaid, due_us_of, step_of
+from service.courses.assigning.assigning import UNSAID, Effect, Standing, Unsaid, due_us_of, step_of
+from service.courses.assigning.opening import close_attempts, columns, last_attempts, lock, open_attempts
 from service.courses.model import Opening
-from service.courses.opening import close_attempts, columns, last_attempts, lock, open_attempts
 from service.courses.queries import query
 from service.courses.rows import assignment_of
 from service.courses.zones import zone_of
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from service.courses.assigning import Step, Wish
+    from service.courses.assigning.assigning import Step, Wish
+    from service.courses.assigning.opening import Pair
     from service.courses.database import Database
     from service.courses.model import Assignment, Attempt
-    from service.courses.opening import Pair
     from service.db.connections import Connection
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.courses.following import Following
-from service.courses.levelling import Levelling
-from service.courses.watched import Watched
-from service.courses.why import Why
+from service.courses.watching.following import Following
+from service.courses.watching.levelling import Levelling
+from service.courses.watching.watched import Watched
+from service.courses.watching.why import Why
 
 if TYPE_CHECKING:
     from service.courses.database import Database

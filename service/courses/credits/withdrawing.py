@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from service.courses.noting import Progress, counted_of, credited_of, judge, needs_of, records_of
+from service.courses.assigning.noting import Progress, counted_of, credited_of, judge, needs_of, records_of
 from service.courses.queries import query
 from service.courses.rows import attempt_of
-from service.courses.viewed import progress_of
+from service.courses.watching.viewed import progress_of
 
 if TYPE_CHECKING:
-    from service.courses.crediting import GivenCredit
+    from service.courses.assigning.noting import Counted
+    from service.courses.credits.crediting import GivenCredit
     from service.courses.model import Attempt, LessonRecord
-    from service.courses.noting import Counted
     from service.db.connections import Connection
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.counters.coverage import bitmap_of, seen_of
-from service.courses.parallel import Hour
 from service.courses.queries import query
-from service.courses.viewing import AtSpeed, Flag, Key, Viewing
+from service.courses.watching.parallel import Hour
+from service.courses.watching.viewing import AtSpeed, Flag, Key, Viewing
 from service.db.digests import digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from service.courses.parallel import Playing
-    from service.courses.viewing import Viewings
+    from service.courses.watching.parallel import Playing
+    from service.courses.watching.viewing import Viewings
     from service.db.connections import Connection
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.courses.noting import note
-from service.courses.opening import columns, lock
+from service.courses.assigning.noting import note
+from service.courses.assigning.opening import columns, lock
 from service.courses.queries import query
-from service.courses.ranges import Layout, OpenRange, Video, beginnings, endings
-from service.courses.watched import lessons_of, progress_of, stored_of
+from service.courses.watching.ranges import Layout, OpenRange, Video, beginnings, endings
+from service.courses.watching.watched import lessons_of, progress_of, stored_of
 from service.db.digests import digest
 from service.errors import PostgresUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from service.courses.assigning.opening import Pair
     from service.courses.database import Database
-    from service.courses.opening import Pair
     from service.db.connections import Connection
     from service.stored.scopes import Scopes
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.courses.assigning import UNSAID, due_us_of
+from service.courses.assigning.assigning import UNSAID, due_us_of
+from service.courses.assigning.noting import note, records_of
+from service.courses.assigning.opening import close_attempts, last_attempts, lock, open_attempts
 from service.courses.dates import renewable_before_us, renewal_dates
 from service.courses.model import Opening
-from service.courses.noting import note, records_of
-from service.courses.opening import close_attempts, last_attempts, lock, open_attempts
 from service.courses.queries import query
 from service.courses.rows import attempt_of, renewal_of
 from service.courses.zones import zone_of
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from service.courses.assigning import Due
+    from service.courses.assigning.assigning import Due
+    from service.courses.assigning.noting import Progress, Unkept
     from service.courses.database import Database
     from service.courses.model import Attempt, LessonRecord
-    from service.courses.noting import Progress, Unkept
     from service.db.connections import Connection
 
 

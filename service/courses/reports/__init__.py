@@ -1,0 +1,1 @@
+"""How far everybody has come, for managers: by attempt, course, lesson, team and user."""
