@@ -8,6 +8,7 @@ take over, and the old ones answer what they took.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from service.access.door import refuse_open_door
 from service.counters.connection import broken_promises, connect, verify
 from service.db.ledger import Ledger
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
+from service.embedded.deadline import holds_within
 from service.errors import CannotStart, RedisUnavailable
 from workers.arguments import arguments
 from workers.leases import new_name
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
+PORT_SECONDS = 3.0
 READY_SECONDS = 30.0
 STEADY_SECONDS = 30.0
 """A child that ran for so long had started well: its failures before are forgotten."""
@@ -247,7 +250,25 @@ class Supervisor:
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Raises CannotStart where somebody listens already: two playheads would share the port, by SO_REUSEPORT."""
+    """Raises CannotStart where somebody listens already: two playheads would share the port, by SO_REUSEPORT.
+
+    The processes of a playhead that was killed just now may take a moment to end.
+    """
+    failures: list[OSError] = []
+
+    def is_free() -> bool:
+        failures[:] = [failed] if (failed := _try_port(host, port)) else []
+        return not failures or failures[0].errno != errno.EADDRINUSE
+
+    holds_within(PORT_SECONDS, is_free)
+    for failed in failures:
+        raise CannotStart(
+            f"cannot listen on {host} port {port}: {failed.strerror}"
+            " (PLAYHEAD_HOST and PLAYHEAD_PORT choose another place)"
+        )
+
+
+def _try_port(host: str, port: int) -> OSError | None:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -255,10 +276,8 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind(address)
             probe.listen()
     except OSError as failed:
-        raise CannotStart(
-            f"cannot listen on {host} port {port}: {failed.strerror}"
-            " (PLAYHEAD_HOST and PLAYHEAD_PORT choose another place)"
-        ) from None
+        return failed
+    return None
 
 
 def url_host(host: str) -> str:

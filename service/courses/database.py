@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
+
+import asyncpg
 
 from service.courses.queries import query
 from service.db.connections import open_pool
@@ -13,8 +15,6 @@ from service.errors import PostgresUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import asyncpg
 
     from service.db.connections import Connection
 
@@ -60,7 +60,9 @@ class Database:
                 raise PostgresUnavailable(f"Postgres, {_WHAT}, does not answer: {failed}") from failed
             raise
         finally:
-            await self._pool.release(connection)
+            # What was to be done is done or has failed; a connection that breaks only now is the pool's to throw away.
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await self._pool.release(connection)
 
     async def rows(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
         """What the statement `name` gives."""

@@ -58,7 +58,7 @@ class Signer:
     key: Any
 
     def token(self, header: Document | None = None, /, **claims: object) -> str:
-        """Ann's, good for ten minutes, but for these claims; None leaves one out."""
+        """Ann's, good for two hours, but for these claims; None leaves one out."""
         said = valid_claims() | claims
         whole = {name: value for name, value in said.items() if value is not None}
         names = {"kid": self.kid} if self.kid is not None else {}
@@ -84,7 +84,7 @@ HS256 = Signer(None, "HS256", SECRET)
 
 
 def valid_claims() -> Document:
-    return {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 600}
+    return {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 7200}
 
 
 def spelled(part: object) -> str:

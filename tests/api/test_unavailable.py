@@ -270,7 +270,7 @@ async def test_nobody_waits_longer_because_others_wait_in_front(
     waited_seconds = loop.time() - started
     for answer in (await first, *answers):
         assert_unavailable(answer)
-    assert waited_seconds < 2.5 * TIMEOUT_SECONDS
+    assert waited_seconds < 6 * TIMEOUT_SECONDS
     valkey.thaw()
 
 
