@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -190,6 +190,28 @@ class Settings(BaseSettings):
             ge=0,
         ),
     ] = 3600.0
+
+    old_api_url: Annotated[
+        str | None,
+        Field(
+            description="the GraphQL address of the system that is moved from: its progress mutations go there, too,"
+            " and reads in its shapes, until `playhead move switch new`"
+        ),
+    ] = None
+    old_api_headers: Annotated[
+        SecretStr | None,
+        Field(
+            description="what `playhead move compare` shows the old system, like `x-api-key: ...`; several are"
+            " separated by line breaks. Clients' own credentials are passed on as they came"
+        ),
+    ] = None
+    old_api_timeout_seconds: Annotated[
+        float, Field(description="how long the old system may take to answer", gt=0, le=60)
+    ] = 10.0
+    old_progress_unit: Annotated[
+        Literal["seconds", "fraction", "percent"],
+        Field(description="what `progress` counts in the old shapes: `seconds`, `fraction` or `percent`"),
+    ] = "seconds"
 
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
     log_format: Annotated[str, Field(description="`json`, `console`, or `auto`: console on a terminal")] = (

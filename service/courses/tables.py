@@ -129,6 +129,7 @@ assignments = Table(
     PrimaryKeyConstraint("course", "user_id"),
     foreign("assignments", "course", to="courses"),
     Index(None, "user_id", "course"),
+    Index(None, "course", "first_assigned_at", "user_id"),
     postgresql_with=ROOM_FOR_UPDATES,
     comment="who was given which course; what was taken away again stays",
 )

@@ -17,7 +17,8 @@ from sqlalchemy import inspect
 import service.courses.credits.credit_tables
 import service.courses.playing.session_tables
 import service.courses.tables
-import service.courses.watching.watching_tables  # noqa: F401 - a part of the schema
+import service.courses.watching.watching_tables
+import service.moving.moving_tables  # noqa: F401 - a part of the schema
 from service.db import migrate, revision
 from service.db.days import ensure_days
 from service.db.engine import engine

@@ -1,0 +1,65 @@
+"""The shapes in which the old clients read, and what a progress of theirs is. Times are in us since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.courses.model import Status
+
+
+class Side(StrEnum):
+    """Who answers what clients read in the old shapes."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class Unit(StrEnum):
+    """What the old `progress` counts. Fractions and percents are of the lesson's duration."""
+
+    SECONDS = "seconds"
+    FRACTION = "fraction"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True, slots=True)
+class UserCourse:
+    """A course that a user was given. `attempt` is theirs that it shows: the last one, or one that was closed."""
+
+    user_course: str
+    course: str
+    user: str
+    attempt: int
+    status: Status
+    created_us: int
+    updated_us: int
+    due_us: int | None
+    started_us: int | None
+    completed_us: int | None
+    last_viewed_us: int | None
+    last_completed_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserLesson:
+    """A lesson of it. `progress_ms` is where the user was last, `furthest_ms` the highest position reached."""
+
+    user_lesson: str
+    user_course: str
+    lesson: str
+    course: str
+    user: str
+    attempt: int
+    slug: str
+    duration_ms: int
+    status: Status
+    progress_ms: int
+    furthest_ms: int
+    created_us: int
+    updated_us: int
+    started_us: int | None
+    completed_us: int | None
+    last_viewed_us: int | None
