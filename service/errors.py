@@ -11,7 +11,9 @@ PlayheadError
 │   ├── NotRecovered        Redis is not known to have all that Postgres has; it is being brought level
 │   ├── RedisUnavailable    Redis did not answer in time, refused, or is loading
 │   ├── PostgresUnavailable Postgres does not answer, and only it knows the user who left Redis
-│   └── JwksUnavailable     the keys of bearer tokens cannot be fetched, and this token's is not known
+│   ├── JwksUnavailable     the keys of bearer tokens cannot be fetched, and this token's is not known
+│   ├── OldApiUnavailable   the system that is moved from did not answer in time, or failed
+│   └── NotCounted          the old system has a point that could not be counted here
 ├── NotFound                a user, movie or pair never seen: 404
 ├── NotAllowed              the request may not be made
 │   ├── Unauthorized        no key or token, or one that is not known or no good: 401
@@ -21,6 +23,7 @@ PlayheadError
 ├── BadRequest              the request cannot be read: 400, 413, 415
 ├── Invalid                 a body was read, and says what nobody can mean: 422
 ├── Conflict                what is asked for contradicts what is there: 409
+│   └── OldApiRefused       the system that is moved from did not take it
 └── FlushConflict           the partition is another flusher's by now; nothing was written
 
 Expected refusals of single events are values, not exceptions: `service.events.rejection.Rejection`.
@@ -45,6 +48,8 @@ class Unavailable(PlayheadError):
     """Nothing is known to have been applied; trying again later may help."""
 
     retry_after_seconds = 1
+    reason = "unavailable"
+    """A short word for programs."""
 
 
 class QueueFull(Unavailable):
@@ -77,6 +82,15 @@ class PostgresUnavailable(Unavailable):
 
 class JwksUnavailable(Unavailable):
     retry_after_seconds = 5
+
+
+class OldApiUnavailable(Unavailable):
+    retry_after_seconds = 2
+    reason = "old_api_unavailable"
+
+
+class NotCounted(Unavailable):
+    retry_after_seconds = 2
 
 
 class NotFound(PlayheadError):
@@ -149,6 +163,13 @@ class Conflict(PlayheadError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class OldApiRefused(Conflict):
+    """Its text is what the old system said."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("old_api_refused", detail)
 
 
 class FlushConflict(PlayheadError):

@@ -132,3 +132,12 @@ RECENT_SESSIONS_MAX = 20
 
 LOOK_RUN_MAX = 500
 """Watching sessions that are looked at in one step, whether they are stale."""
+
+OLD_ANSWER_BYTES_MAX = 16 * 1024 * 1024
+"""One answer of the old system: it is held in memory whole."""
+
+PAST_THE_END_MS = 10_000
+"""How far past its lesson's end an old client may say it is: durations are rounded, and players run over."""
+
+NAMED_LESSONS_KNOWN_MAX = 50_000
+"""Old ids of lessons whose users one process remembers, some 300 bytes each."""

@@ -122,6 +122,27 @@ AUDIT_SECONDS = Histogram(
     "playhead_audit_seconds", "Audits, a user each.", registry=REGISTRY, buckets=_SECONDS
 )
 
+READS_SWITCHED = Gauge(
+    "playhead_reads_switched",
+    "1 where playhead answers reads in the old shapes, 0 where the old system does; the least of all HTTP processes.",
+    registry=REGISTRY,
+    multiprocess_mode="livemin",
+)
+OLD_API_SECONDS = Histogram(
+    "playhead_old_api_seconds", "Answers of the old system.", registry=REGISTRY, buckets=_SECONDS
+)
+OLD_API_FAILURES = Counter(
+    "playhead_old_api_failures",
+    "Requests that the old system did not answer, or not with success, by what became of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+POINTS_UNKNOWN = Counter(
+    "playhead_points_unknown",
+    "Points that only the old system took: their ids are not known here before the next import.",
+    registry=REGISTRY,
+)
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -21,6 +21,12 @@ SECRET_BYTES_MIN = 32
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 """In small letters, without a path: it is compared whole."""
 
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+:[ \t]*[\x21-\x7e\t ]+")
+
+_SAFE = (
+    "is https://…, or http:// to this machine (127.0.0.1, [::1], localhost), without a user or password in it"
+)
+
 
 class Settings(BaseSettings):
     """What may be set, as environment variables with the prefix PLAYHEAD_. Frozen: read once, at the root."""
@@ -227,15 +233,25 @@ class Settings(BaseSettings):
         if url is None:
             return self
         if not is_safe(url):
-            raise ValueError(
-                "tokens_jwks_url is https://…, or http:// to this machine (127.0.0.1, [::1], localhost), without a"
-                " user or password in it"
-            )
+            raise ValueError(f"tokens_jwks_url {_SAFE}")
         if self.tokens_issuer is None or self.tokens_audience is None:
             raise ValueError(
                 "tokens_jwks_url needs tokens_issuer and tokens_audience: the same keys sign tokens for others, too"
             )
         return self
+
+    @model_validator(mode="after")
+    def _old_api_is_safe(self) -> Self:
+        if self.old_api_url is not None and not is_safe(self.old_api_url):
+            raise ValueError(f"old_api_url {_SAFE}")
+        if self.old_api_headers is not None and not _shown(self.old_api_headers):
+            raise ValueError("old_api_headers has a line that is not like `x-api-key: ...`")
+        return self
+
+    @property
+    def old_headers(self) -> dict[str, str]:
+        """What is shown the old system where no client asks."""
+        return _shown(self.old_api_headers) or {} if self.old_api_headers else {}
 
     @property
     def partition_backlog_events_max(self) -> int:
@@ -264,6 +280,14 @@ class Settings(BaseSettings):
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("log_level is one of DEBUG, INFO, WARNING, ERROR")
         return self
+
+
+def _shown(headers: SecretStr) -> dict[str, str] | None:
+    """By name; None where a line is none."""
+    lines = [line.strip() for line in headers.get_secret_value().splitlines() if line.strip()]
+    if not all(map(_HEADER.fullmatch, lines)):
+        return None
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def is_safe(url: str) -> bool:

@@ -12,6 +12,7 @@ from service.api.context import (
     ADMISSION,
     COURSES,
     HISTORY,
+    MOVING,
     PLAYING,
     READER,
     READMIT,
@@ -36,6 +37,7 @@ from service.counters.writer import Writer
 from service.courses.store import Courses
 from service.courses.watching.watching import Watching
 from service.db.history import History
+from service.moving.store import Moving
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads
 from service.stored.scopes import Scopes
@@ -94,7 +96,13 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         yield
         await app[COURSES].close()
 
-    app.cleanup_ctx.extend((counters, courses))
+    async def moving(app: web.Application) -> AsyncIterator[None]:
+        database, watched = app[COURSES].database, app[WATCHING].watched
+        app[MOVING] = Moving(settings, database, watched, app[WRITER])
+        async with app[MOVING].kept():
+            yield
+
+    app.cleanup_ctx.extend((counters, courses, moving))
     if guard := guard_of(settings):
         app.cleanup_ctx.append(guard.kept)
         app[READMIT] = guard.readmit

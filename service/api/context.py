@@ -18,6 +18,7 @@ from service.counters.writer import Writer
 from service.courses.store import Courses
 from service.courses.watching.watching import Watching
 from service.db.history import History
+from service.moving.store import Moving
 from service.settings import Settings
 from service.stored.admission import Admission
 
@@ -37,6 +38,7 @@ ADMISSION = web.AppKey("admission", Admission)
 COURSES = web.AppKey("courses", Courses)
 PLAYING = web.AppKey("playing", Playing)
 WATCHING = web.AppKey("watching", Watching)
+MOVING = web.AppKey("moving", Moving)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 

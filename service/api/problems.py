@@ -89,7 +89,7 @@ def unavailable(error: Unavailable, **members: Any) -> web.Response:
     """503, with when to try again."""
     metrics.UNAVAILABLE.labels(type(error).__name__).inc()
     headers = {"Retry-After": str(error.retry_after_seconds)}
-    return problem(503, "unavailable", str(error), headers, **members)
+    return problem(503, error.reason, str(error), headers, **members)
 
 
 def refused(error: NotAllowed, detail: str = "", **members: Any) -> web.Response:

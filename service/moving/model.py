@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from service.events.quantities import thousandths
+
 if TYPE_CHECKING:
     from service.courses.model import Status
 
@@ -23,6 +25,26 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     FRACTION = "fraction"
     PERCENT = "percent"
+
+    def position_ms(self, progress: float, duration_ms: int) -> int:
+        """Where that is."""
+        match self:
+            case Unit.SECONDS:
+                return thousandths(progress)
+            case Unit.FRACTION:
+                return thousandths(progress * (duration_ms / 1000))
+            case Unit.PERCENT:
+                return thousandths(progress * (duration_ms / 100_000))
+
+    def progress_at(self, position_ms: int, duration_ms: int) -> float:
+        """What is said of being there."""
+        match self:
+            case Unit.SECONDS:
+                return position_ms / 1000
+            case Unit.FRACTION:
+                return position_ms / duration_ms
+            case Unit.PERCENT:
+                return position_ms * 100 / duration_ms
 
 
 @dataclass(frozen=True, slots=True)
