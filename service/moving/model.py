@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from service.events.quantities import thousandths
 
 if TYPE_CHECKING:
     from service.courses.model import Status
+    from service.moving.standing import LessonNow
 
 
 class Side(StrEnum):
@@ -49,7 +50,10 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserCourse:
-    """A course that a user was given. `attempt` is theirs that it shows: the last one, or one that was closed."""
+    """A course that a user was given. `attempt` is theirs that it shows: the last one, or one that was closed.
+
+    `lessons` is how those stood when it was read, in the order of the course.
+    """
 
     user_course: str
     course: str
@@ -63,6 +67,8 @@ class UserCourse:
     completed_us: int | None
     last_viewed_us: int | None
     last_completed_us: int | None
+    is_last: bool = True
+    lessons: tuple[LessonNow, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,299 @@
-"""What clients read in the old shapes."""
+"""Courses and lessons in the shapes of the old system, live. However many are asked for, it is the same few statements
+and one read of the counters.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
-from service.moving.ids import lesson_of
+from service.courses.assigning.noting import records_of
+from service.moving import ids
+from service.moving.model import UserCourse, UserLesson
 from service.moving.queries import query
+from service.moving.standing import course_now, latest, lessons_now
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import asyncpg
+
     from service.courses.database import Database
+    from service.courses.model import LessonRecord
     from service.courses.watching.watched import Watched
+    from service.db.connections import Connection
+    from service.moving.standing import LessonNow
+
+FIRST_US, LAST_US = 0, 4_102_444_800_000_000
+"""Before and after all that there is: 1970 and 2100."""
+
+_LAST_NAME = "\U0010ffff"
+
+Keys = list["Key | None"]
+
+
+class Place(NamedTuple):
+    """Where a list goes on: after this one. `shown` is its id if it shows a closed attempt, else empty."""
+
+    created_us: int
+    user: str
+    shown: str
+
+
+class Key(NamedTuple):
+    """What the user has of the course: its last attempt, or the closed one that the old system knew by this id."""
+
+    course: str
+    user: str
+    user_course: str = ""
+    attempt: int | None = None
+    created_us: int | None = None
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Key:
+        if row["attempt"] is None:
+            return cls(row["course"], row["user_id"])
+        return cls(row["course"], row["user_id"], row["user_course"], row["attempt"], row["created_at"])
+
+
+class Named(NamedTuple):
+    """What a point is counted for."""
+
+    user: str
+    lesson: str
+    slug: str
+    duration_ms: int
 
 
 class Reading:
+    """Raises Unavailable, of either kind, where the counters or Postgres do not answer."""
+
     def __init__(self, database: Database, watched: Watched) -> None:
         self._database = database
         self._watched = watched
 
-    async def named(self, user_lesson_id: str) -> tuple[str, str, str, int] | None:
-        """User, lesson, slug and duration in ms of an old id; None where it is none."""
-        lesson, user = lesson_of(user_lesson_id) or (None, None)
+    async def user_courses(self, names: Sequence[str]) -> list[UserCourse | None]:
+        """By their ids, in the same order; None where there is none."""
+        rows = await self._rows("select_named_user_courses", list(names))
+        known = {row["user_course"]: Key.of(row) for row in rows}
+        return await self._of([known.get(name) or _key_in(name) for name in names])
+
+    async def of_course(
+        self,
+        course: str,
+        limit: int,
+        *,
+        after: Place | None = None,
+        descending: bool = False,
+        since_us: int = FIRST_US,
+        until_us: int = LAST_US,
+        user: str | None = None,
+    ) -> list[UserCourse]:
+        """By when they were made, `since_us` and `until_us` included; of all users, or of this one."""
+        if user is not None:
+            rows = await self._rows("select_user_courses_of_pair", course, user)
+            return await self._present(_page(rows, limit, after, since_us, until_us, descending=descending))
+        if descending:
+            name, bound_us = "select_user_courses_descending", since_us
+            place = after or Place(until_us, _LAST_NAME, _LAST_NAME)
+        else:
+            name, bound_us = "select_user_courses_ascending", until_us
+            place = after or Place(since_us, "", "")
+        rows = await self._rows(name, course, *place, bound_us, limit)
+        return await self._present([Key.of(row) for row in rows])
+
+    async def of_user(self, user: str, limit: int, after: tuple[str, str] = ("", "")) -> list[UserCourse]:
+        """By course; `after` is the course, and the id if that showed a closed attempt, of the last one before."""
+        rows = await self._rows("select_user_courses_of_user", user, *after, limit)
+        return await self._present([Key.of(row) for row in rows])
+
+    async def lessons_of(self, user_courses: Sequence[UserCourse]) -> list[list[UserLesson]]:
+        """Of each, in the order of the course, as they stood when it was read."""
+        found = await self._lessons_of(user_courses)
+        return [
+            [lesson for lesson in lessons if not of.is_last or lesson.lesson in current]
+            for of, lessons in zip(user_courses, found, strict=True)
+            for current in [_current(of)]
+        ]
+
+    async def user_lessons(self, names: Sequence[str]) -> list[UserLesson | None]:
+        """By their ids, in the same order; None where there is none. Also those that the course is without by now."""
+        wanted = await self._lessons_named(names)
+        keys = list(dict.fromkeys(key for key, _ in wanted.values()))
+        found = dict(zip(keys, await self._of(keys), strict=True))
+        present = [one for one in found.values() if one]
+        lessons = dict(
+            zip((one.user_course for one in present), await self._lessons_of(present), strict=True)
+        )
+        by_key = {
+            (key, lesson.lesson): lesson
+            for key, one in found.items()
+            if one
+            for lesson in lessons[one.user_course]
+        }
+        return [by_key.get(wanted[name]) if name in wanted else None for name in names]
+
+    async def named(self, user_lesson: str) -> Named | None:
+        """Whose it is, and the video that the lesson has now. None where there is none."""
+        lesson, user = ids.lesson_of(user_lesson) or (None, None)
+        rows = await self._rows("select_named_lesson", user_lesson, lesson, user)
+        return Named(*rows[0]) if rows else None
+
+    async def _lessons_of(self, user_courses: Sequence[UserCourse]) -> list[list[UserLesson]]:
+        rows = await self._rows("select_ids_of_lessons", [one.user_course for one in user_courses])
+        names = {(row["user_course"], row["lesson"]): row["user_lesson"] for row in rows}
+        return [_user_lessons(one, names) for one in user_courses]
+
+    async def _lessons_named(self, names: Sequence[str]) -> dict[str, tuple[Key, str]]:
+        rows = await self._rows("select_named_user_lessons", list(names))
+        wanted = {row["user_lesson"]: (Key.of(row), row["lesson"]) for row in rows}
+        made = {name: given for name in names if name not in wanted and (given := ids.lesson_of(name))}
+        if made:
+            rows = await self._rows(
+                "select_courses_of_lessons", list({lesson for lesson, _ in made.values()})
+            )
+            courses = {row["lesson"]: row["course"] for row in rows}
+            wanted |= {
+                name: (Key(courses[lesson], user), lesson)
+                for name, (lesson, user) in made.items()
+                if lesson in courses
+            }
+        return wanted
+
+    async def _present(self, keys: Sequence[Key]) -> list[UserCourse]:
+        """Without those that were taken away meanwhile."""
+        return [one for one in await self._of(keys) if one]
+
+    async def _of(self, keys: Sequence[Key | None]) -> list[UserCourse | None]:
+        places = [place for place, key in enumerate(keys) if key]
+        wanted = [key for key in keys if key]
+        found: list[UserCourse | None] = [None] * len(keys)
+        if not wanted:
+            return found
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(query("select_named_lesson"), user_lesson_id, lesson, user)
-        return tuple(row) if row else None
+            rows = await _fill(connection, wanted)
+            attempts = {row["attempt"] for row in rows}
+            records = await records_of(connection, attempts)
+        watched = await self._watched.of_attempts(attempts)
+        noted = defaultdict[int, list["LessonRecord"]](list)
+        for record in records:
+            noted[record.attempt].append(record)
+        now = {attempt: lessons_now(watched[attempt], noted[attempt]) for attempt in attempts}
+        for row in rows:
+            place = row["place"] - 1
+            found[places[place]] = _user_course(wanted[place], row, now[row["attempt"]])
+        return found
+
+    async def _rows(self, name: str, *arguments: object) -> list[asyncpg.Record]:
+        async with self._database.transaction() as connection:
+            return await connection.fetch(query(name), *arguments)
+
+
+def place_of(last: UserCourse) -> Place:
+    """From where a list that ended with this one goes on."""
+    return Place(last.created_us, last.user, "" if last.is_last else last.user_course)
+
+
+async def _fill(connection: Connection, keys: Collection[Key]) -> list[asyncpg.Record]:
+    courses, users, attempts = [], [], []
+    for key in keys:
+        courses.append(key.course)
+        users.append(key.user)
+        attempts.append(key.attempt)
+    return await connection.fetch(query("select_user_courses"), courses, users, attempts)
+
+
+def _key_in(name: str) -> Key | None:
+    given = ids.course_of(name)
+    return Key(*given) if given else None
+
+
+def _page(
+    rows: Sequence[asyncpg.Record],
+    limit: int,
+    after: Place | None,
+    since_us: int,
+    until_us: int,
+    *,
+    descending: bool,
+) -> list[Key]:
+    """Of one user's few, what a statement would find."""
+    places = {Place(row["created_at"], row["user_id"], row["user_course"]): Key.of(row) for row in rows}
+    ordered = sorted(places, reverse=descending)
+    following = [
+        place
+        for place in ordered
+        if since_us <= place.created_us <= until_us
+        and (after is None or (place < after if descending else place > after))
+    ]
+    return [places[place] for place in following[:limit]]
+
+
+def _user_course(key: Key, row: asyncpg.Record, lessons: Sequence[LessonNow]) -> UserCourse:
+    is_last = key.attempt is None
+    now = course_now(row, [one for one in lessons if one.watched.is_current or not is_last])
+    created_us = row["first_assigned_at"] if key.created_us is None else key.created_us
+    assigned_us = row["assigned_at"] if is_last else None
+    changed_us = [
+        created_us,
+        assigned_us,
+        row["opened_at"],
+        row["closed_at"],
+        now.completed_us,
+        now.last_viewed_us,
+    ]
+    return UserCourse(
+        (row["user_course"] if is_last else key.user_course) or ids.id_of_course(key.course, key.user),
+        key.course,
+        key.user,
+        row["attempt"],
+        now.status,
+        created_us,
+        latest(changed_us) or created_us,
+        row["due_at"],
+        now.started_us,
+        now.completed_us,
+        now.last_viewed_us,
+        latest([row["last_completed_at"], now.completed_us]) if is_last else now.completed_us,
+        is_last,
+        tuple(lessons),
+    )
+
+
+def _current(of: UserCourse) -> set[str]:
+    """The lessons that the course has now."""
+    return {one.watched.lesson for one in of.lessons if one.watched.is_current}
+
+
+def _user_lessons(of: UserCourse, names: dict[tuple[str, str], str]) -> list[UserLesson]:
+    """A closed one has those lessons only that the old system knew: there are no other ids for them."""
+    found = []
+    for one in of.lessons:
+        lesson = one.watched.lesson
+        name = names.get((of.user_course, lesson)) or (of.is_last and ids.id_of_lesson(lesson, of.user))
+        if name:
+            found.append(_user_lesson(name, of, one))
+    return found
+
+
+def _user_lesson(name: str, of: UserCourse, now: LessonNow) -> UserLesson:
+    watched = now.watched
+    changed_us = latest([of.created_us, now.started_us, now.completed_us, now.last_viewed_us])
+    return UserLesson(
+        name,
+        of.user_course,
+        watched.lesson,
+        of.course,
+        of.user,
+        of.attempt,
+        watched.slug,
+        watched.duration_ms,
+        now.status,
+        watched.latest_ms,
+        watched.furthest_ms,
+        of.created_us,
+        changed_us or of.created_us,
+        now.started_us,
+        now.completed_us,
+        now.last_viewed_us,
+    )

@@ -40,7 +40,8 @@ class WatchedLesson:
     """What an attempt has of one video of a lesson. Sets of cells are numbers: bit n is second n of the video.
 
     `own` is what was watched during the attempt, `credited` what was watched before it and credited. `is_current`: it
-    is the video that the lesson has now, and the course has the lesson. `latest_us` is the time of its last event.
+    is the video that the lesson has now, and the course has the lesson. `latest_us` is the time of its last event, and
+    `latest_ms` where that was; `furthest_ms` is the highest position reached.
     """
 
     attempt: int
@@ -56,7 +57,9 @@ class WatchedLesson:
     effective_ms: int = 0
     implausible_ms: int = 0
     events: int = 0
+    latest_ms: int = 0
     latest_us: int | None = None
+    furthest_ms: int = 0
 
     @property
     def seen(self) -> int:
@@ -168,6 +171,7 @@ def _lesson(stored: Stored, scopes: Sequence[Scope]) -> WatchedLesson:
     own = 0
     for scope in mine:
         own |= scope.seen
+    latest = max(((one.latest_us, one.latest_ms or 0) for one in mine if one.latest_us), default=(None, 0))
     return WatchedLesson(
         row["attempt"],
         row["lesson"],
@@ -182,5 +186,7 @@ def _lesson(stored: Stored, scopes: Sequence[Scope]) -> WatchedLesson:
         effective_ms=sum(scope.effective_ms for scope in mine),
         implausible_ms=sum(scope.implausible_ms for scope in mine),
         events=sum(scope.events for scope in mine),
-        latest_us=max((scope.latest_us for scope in mine if scope.latest_us is not None), default=None),
+        latest_ms=latest[1],
+        latest_us=latest[0],
+        furthest_ms=max((scope.furthest_ms for scope in mine), default=0),
     )

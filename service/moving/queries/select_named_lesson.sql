@@ -7,5 +7,5 @@ UNION ALL
 SELECT a.user_id, l.lesson, l.slug, l.duration_ms
 FROM lessons AS l
 JOIN assignments AS a ON a.course = l.course AND a.user_id = $3
-WHERE l.lesson = $2
+WHERE l.lesson = $2 AND a.unassigned_at IS NULL
 LIMIT 1

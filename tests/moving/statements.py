@@ -1,0 +1,33 @@
+"""Counts what Postgres is asked."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from service.courses.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import pytest
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements that courses send, without those that begin and end transactions."""
+    said: list[str] = []
+    transaction = Database.transaction
+
+    def note(record: Any) -> None:
+        said.append(record.query)
+
+    @asynccontextmanager
+    async def listened(self: Database) -> AsyncIterator[Any]:
+        async with transaction(self) as connection:
+            with connection.query_logger(note):
+                yield connection
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "transaction", listened)
+        yield said
