@@ -18,6 +18,7 @@ import service.courses.credits.credit_tables
 import service.courses.playing.session_tables
 import service.courses.tables
 import service.courses.watching.watching_tables
+import service.moving.import_tables
 import service.moving.moving_tables  # noqa: F401 - a part of the schema
 from service.db import migrate, revision
 from service.db.days import ensure_days

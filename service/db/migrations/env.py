@@ -15,6 +15,7 @@ import service.courses.credits.credit_tables
 import service.courses.playing.session_tables
 import service.courses.tables
 import service.courses.watching.watching_tables
+import service.moving.import_tables
 import service.moving.moving_tables  # noqa: F401 - the tables of courses belong to the schema that is compared
 from service.db.engine import engine
 from service.db.migrate import COMPARED
