@@ -13,6 +13,7 @@ from service import logs, settings
 from service.cli.audit import audit, rebuild, recover
 from service.cli.inspect import inspect
 from service.cli.keys import keys
+from service.cli.move import move
 from service.cli.parked import parked
 from service.cli.replay import replay
 from service.cli.simulate import simulate
@@ -35,6 +36,7 @@ app.command(audit)
 app.command(rebuild)
 app.command(recover)
 app.command(parked)
+app.command(move)
 
 
 @app.command

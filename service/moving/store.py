@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from service import metrics
 from service.errors import BadRequest
 from service.moving.forwarding import Shape, shape_of
 from service.moving.model import Side, Unit
@@ -62,6 +63,7 @@ class Moving:
     async def kept(self) -> AsyncIterator[None]:
         """For so long it is looked who answers reads, and the old system is reached."""
         if self.old_api is None:
+            metrics.READS_SWITCHED.set(True)
             yield
             return
         stop = asyncio.Event()
