@@ -28,14 +28,17 @@ UNSYNCED = {"fsync": "off", "full_page_writes": "off"}
 """A test's database need not survive a power cut; what Postgres does is the same."""
 
 
-PROCESSES_MAX = 4
+PROCESSES_MAX = 5
 """Each starts servers of its own."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` is: one where a server is given, since every test empties it."""
+    """How many processes `-n auto` is: one where a server is given, since every test empties it.
+
+    Else one more than there are processors, since tests wait for a third of their time.
+    """
     given = "PLAYHEAD_TEST_REDIS_URL" in os.environ
-    return 1 if given else min(os.cpu_count() or 1, PROCESSES_MAX)
+    return 1 if given else min((os.cpu_count() or 1) + 1, PROCESSES_MAX)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def arguments(configured: Settings) -> list[str]:
     return [
         "gunicorn",
         "workers.serving:create",
-        "--worker-class=aiohttp.GunicornUVLoopWebWorker",
+        "--worker-class=workers.serving.Worker",
         f"--workers={configured.workers}",
         f"--bind={host}:{configured.port}",
         "--reuse-port",
