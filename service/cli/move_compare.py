@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
-Seconds = Annotated[float, Parameter(validator=Number(gte=0, lte=3600))]
+Seconds = Annotated[float | None, Parameter(validator=Number(gte=0, lte=3600))]
 
-TOLERANCE_SECONDS = 10.0
-"""Two systems note the same moment some milliseconds apart, and following takes the event that it came upon."""
+TOLERANCE_MARGIN_SECONDS = 5.0
+"""Beside the interval of following, which dates a completion by the last event of its step: two systems note the same
+moment at different times."""
 
 SETTLE_MARGIN_SECONDS = 2.0
 """Beside the interval of following: for what follows to be committed."""
@@ -46,8 +47,8 @@ SETTLE_MARGIN_SECONDS = 2.0
 async def compare(
     *,
     course: Annotated[list[str] | None, Parameter(negative="")] = None,
-    tolerance_seconds: Seconds = TOLERANCE_SECONDS,
-    settle_seconds: Annotated[float | None, Parameter(validator=Number(gte=0, lte=3600))] = None,
+    tolerance_seconds: Seconds = None,
+    settle_seconds: Seconds = None,
     as_json: AsJson = False,
 ) -> int:
     """Read both sides and list every difference: id, field, old and new. Works while clients write.
@@ -60,9 +61,9 @@ async def compare(
     course
         Only this course; may be given more than once. All of playhead's by default.
     tolerance_seconds
-        By how much dates may differ.
+        By how much dates may differ; PLAYHEAD_FOLLOW_INTERVAL_SECONDS and a little by default.
     settle_seconds
-        How long to wait before looking again; PLAYHEAD_FOLLOW_INTERVAL_SECONDS and a little by default.
+        How long to wait before looking again; the same by default.
     as_json
         A line for each difference, and a last one with the counts.
     """
@@ -80,7 +81,7 @@ async def run_comparison(
     configured: Settings,
     courses: Sequence[str] | None = None,
     *,
-    tolerance_seconds: float = TOLERANCE_SECONDS,
+    tolerance_seconds: float | None = None,
     settle_seconds: float | None = None,
     as_json: bool = False,
 ) -> Counts:
@@ -88,6 +89,8 @@ async def run_comparison(
     started = clock.steady_seconds()
     if settle_seconds is None:
         settle_seconds = configured.follow_interval_seconds + SETTLE_MARGIN_SECONDS
+    if tolerance_seconds is None:
+        tolerance_seconds = configured.follow_interval_seconds + TOLERANCE_MARGIN_SECONDS
     async with _reading(configured) as (store, reading):
         compared = [one async for one in _courses(store)] if courses is None else list(courses)
         for one in courses or ():

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from tests.api.conftest import valkey
 from tests.courses.conftest import api, cinema, emptied_redis_url, name
+from tests.moving.old_process import OldProcess, old_process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 __all__ = ["api", "cinema", "emptied_redis_url", "name", "valkey"]
+
+
+@pytest.fixture(scope="session")
+async def shared_old(postgres_url: str) -> AsyncIterator[OldProcess]:
+    """It takes a second to start."""
+    async with old_process(postgres_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def old(shared_old: OldProcess) -> OldProcess:
+    """Runs, and is empty."""
+    await shared_old.empty()
+    return shared_old

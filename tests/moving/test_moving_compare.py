@@ -1,0 +1,210 @@
+"""Compare tells every difference between the two sides, and none where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.moving.comparing import Comparison, Difference
+from service.moving.model import Unit
+from service.moving.old_api import OldApi
+from service.moving.old_side import Kind, OldPages
+from service.moving.reading import Reading
+from tests.courses.school import DAY_US, NOW, assign, put
+from tests.moving.old_process import AS_SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.courses.cinema import Cinema
+    from tests.moving.old_process import OldProcess
+
+USERS = ("ann", "bob", "cleo")
+DUE = "2026-06-01T00:00:00Z"
+DUE_US = NOW - 10 * 3_600_000_000 + 92 * DAY_US
+
+
+class Both:
+    """The same three users on both sides; Ann has watched half of the first lesson, Bob all of everything."""
+
+    def __init__(self, cinema: Cinema, old: OldProcess, old_api: OldApi) -> None:
+        self.cinema, self.old, self.old_api = cinema, old, old_api
+
+    async def fill(self) -> None:
+        await self.old.put_course("safety", intro=100, rules=60.5)
+        await put(self.cinema.courses)
+        for user in USERS:
+            await self.old.assign("safety", user, "2026-03-01T10:00:00Z", DUE)
+            await assign(self.cinema.courses, user, DUE_US)
+            await self.cinema.level(user=user)
+        async with self.cinema.courses.database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO user_courses SELECT 'uc ' || user_id || ' safety', course, user_id, NULL, $1"
+                " FROM assignments",
+                NOW,
+            )
+            await connection.execute(
+                "INSERT INTO user_lessons SELECT 'ul ' || u.user_id || ' ' || l.lesson, u.user_course, l.lesson,"
+                " u.user_id FROM user_courses AS u JOIN lessons AS l ON l.course = u.course"
+            )
+        await self.watch("ann", "intro", 50)
+        await self.watch("bob", "intro", 100)
+        await self.watch("bob", "rules", 60)
+
+    async def watch(self, user: str, lesson: str, to_s: float) -> None:
+        at = "2026-03-02T10:00:00Z"
+        await self.cinema.play(f"{lesson}-v1", 0, to_s, user=user, at_us=NOW + DAY_US)
+        done = to_s >= 0.95 * (100 if lesson == "intro" else 60.5)
+        await self.old.connection.execute(
+            """
+            UPDATE "UserLesson" SET progress = $1, "maxProgress" = $1, "dateStarted" = $3::text::timestamptz,
+                "dateLastViewed" = $3::text::timestamptz,
+                status = CASE WHEN $4 THEN 'Completed' ELSE 'InProgress' END,
+                "dateCompleted" = CASE WHEN $4 THEN $3::text::timestamptz END
+            WHERE id = $2
+            """,
+            to_s,
+            f"ul {user} {lesson}",
+            at,
+            done,
+        )
+        await self.old.connection.execute(
+            """
+            UPDATE "UserCourse" AS c SET "dateStarted" = $2::text::timestamptz,
+                "dateLastViewed" = $2::text::timestamptz,
+                status = CASE WHEN o.all_done THEN 'Completed' ELSE 'InProgress' END,
+                "dateCompleted" = CASE WHEN o.all_done THEN $2::text::timestamptz END
+            FROM (SELECT bool_and(status = 'Completed') AS all_done FROM "UserLesson" WHERE "user" = $1) AS o
+            WHERE c."user" = $1
+            """,
+            user,
+            at,
+        )
+
+    def comparison(self, **changes: Any) -> Comparison:
+        reading = Reading(self.cinema.courses.database, self.cinema.watching.watched)
+        pages = OldPages(self.old_api, AS_SERVER, ["safety"])
+        how = {"tolerance_us": 1_000_000, "settle_seconds": 0.0} | changes
+        return Comparison(pages, reading, ["safety"], Unit.SECONDS, **how)
+
+    async def differences(self, **changes: Any) -> list[Difference]:
+        return sorted([one async for one in self.comparison(**changes).differences()], key=str)
+
+    async def change(self, table: str, user: str, **values: Any) -> None:
+        for name, value in values.items():
+            shown = f"{value!r}" if value is not None else "NULL"
+            await self.old.connection.execute(
+                f'UPDATE "{table}" SET "{name}" = {shown} WHERE "user" = \'{user}\''
+            )
+
+
+@pytest.fixture
+async def both(cinema: Cinema, old: OldProcess) -> AsyncIterator[Both]:
+    old_api = OldApi(old.url, 5)
+    made = Both(cinema, old, old_api)
+    await made.fill()
+    yield made
+    await old_api.close()
+
+
+def lesson(identity: str, field: str, old: Any, new: Any) -> Difference:
+    return Difference(Kind.LESSON, identity, field, old, new)
+
+
+def course(identity: str, field: str, old: Any, new: Any) -> Difference:
+    return Difference(Kind.COURSE, identity, field, old, new)
+
+
+async def test_two_equal_sides_have_no_difference(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.moving.old_side.PAGE_ROWS", 2)
+    monkeypatch.setattr("service.moving.comparing.PAGE_ROWS", 2)
+    comparison = both.comparison()
+    assert [one async for one in comparison.differences()] == []
+    assert comparison.counts.compared == {Kind.COURSE: 3, Kind.LESSON: 6}
+    assert comparison.counts.looked_again == 0
+
+
+async def test_each_planted_difference_is_told_and_nothing_else(both: Both) -> None:
+    date = "2026-03-02T10:00:05Z"
+    at_us, day_after = NOW + DAY_US, NOW + DAY_US + 5_000_000
+    plants: list[tuple[str, dict[str, Any], Callable[[str], Difference]]] = [
+        ("UserLesson", {"progress": 48.9}, lambda one: lesson(one, "progress", 48.9, 50.0)),
+        ("UserLesson", {"maxProgress": 51.0}, lambda one: lesson(one, "maxProgress", 51.0, 50.0)),
+        ("UserLesson", {"status": "Completed"}, lambda one: lesson(one, "status", "Completed", "InProgress")),
+        ("UserLesson", {"dateStarted": date}, lambda one: lesson(one, "dateStarted", day_after, at_us)),
+        ("UserLesson", {"dateLastViewed": None}, lambda one: lesson(one, "dateLastViewed", None, at_us)),
+        ("UserLesson", {"dateCompleted": date}, lambda one: lesson(one, "dateCompleted", day_after, None)),
+    ]
+    row = await both.old.connection.fetchrow("""SELECT * FROM "UserLesson" WHERE id = 'ul ann intro'""")
+    assert row
+    for _, values, expected in plants:
+        [(name, value)] = values.items()
+        shown = "NULL" if value is None else repr(value)
+        where = "WHERE id = 'ul ann intro'"
+        await both.old.connection.execute(f'UPDATE "UserLesson" SET "{name}" = {shown} {where}')
+        assert await both.differences() == [expected("ul ann intro")]
+        await both.old.connection.execute(f'UPDATE "UserLesson" SET "{name}" = $1 {where}', row[name])
+    assert await both.differences() == []
+
+
+async def test_differences_of_courses_are_told(both: Both) -> None:
+    await both.change("UserCourse", "ann", dueDate=None, lastCompletedDate="2025-03-01T10:00:00Z")
+    await both.change("UserCourse", "bob", status="InProgress", createdAt="2026-03-01T10:00:02Z")
+    assert await both.differences() == sorted(
+        [
+            course("uc ann safety", "dueDate", None, DUE_US),
+            course("uc ann safety", "lastCompletedDate", NOW - 365 * DAY_US, None),
+            course("uc bob safety", "status", "InProgress", "Completed"),
+            course("uc bob safety", "createdAt", NOW + 2_000_000, NOW),
+        ],
+        key=str,
+    )
+    assert len(await both.differences(tolerance_us=2_000_000)) == 3
+
+
+async def test_who_is_on_one_side_only_is_told(both: Both) -> None:
+    await both.old.assign("safety", "dan", "2026-03-01T10:00:00Z")
+    await assign(both.cinema.courses, "eve")
+    await both.old.connection.execute("""DELETE FROM "UserLesson" WHERE id = 'ul cleo rules'""")
+    await both.cinema.bench.connection.execute("DELETE FROM user_lessons WHERE user_lesson = 'ul cleo intro'")
+    found = await both.differences()
+    there = {(one.id, one.old, one.new) for one in found if one.field == "exists"}
+    assert len(there) == len(found) == 5
+    assert {one for one in there if one[0].startswith(("uc ", "ul "))} == {
+        ("uc dan safety", True, False),
+        ("ul cleo intro", True, False),
+        ("ul cleo rules", False, True),
+    }
+    others = {one for one in there if not one[0].startswith(("uc ", "ul "))}
+    assert sorted((one[0].partition("-")[0], *one[1:]) for one in others) == [
+        ("course", False, True),  # Eve's
+        ("lesson", False, True),  # Cleo's first one, under another name
+    ]
+
+
+async def test_what_agrees_when_it_is_looked_at_again_is_none(both: Both) -> None:
+    """Who plays while both sides are read differs for a moment."""
+    await both.change("UserLesson", "cleo", progress=7.0)
+    looked: list[int] = []
+    comparison = both.comparison()
+    found = comparison._old.again
+
+    async def mended(keys: Any) -> Any:
+        looked.append(len(keys))
+        await both.change("UserLesson", "cleo", progress=0.0)
+        return await found(keys)
+
+    comparison._old.again = mended  # type: ignore[method-assign]
+    assert [one async for one in comparison.differences()] == []
+    assert (looked, comparison.counts.looked_again) == ([1], 1)
+
+
+async def test_memory_is_bounded_by_settling_early(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.moving.comparing.PENDING_MAX", 1)
+    monkeypatch.setattr("service.moving.old_side.PAGE_ROWS", 1)
+    for user in USERS:
+        await both.change("UserLesson", user, maxProgress=3.0)
+    comparison = both.comparison()
+    assert len([one async for one in comparison.differences()]) == 6
+    assert comparison.counts.differing == {Kind.LESSON: 6}

@@ -1,0 +1,300 @@
+"""What old clients write goes to the old system first, and counts here once it is there."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from graphql import parse
+
+from service import metrics
+from service.errors import Forbidden, Invalid, NotFound, OldApiRefused, OldApiUnavailable, PlayheadError
+from service.moving import ids
+from service.moving.forwarding import Asked
+from service.moving.model import Side, Unit
+from service.moving.store import Moving
+from service.moving.writing import position_ms
+from service.settings import Settings
+from tests.courses.school import NOW, assign, put
+from tests.moving.old_client import CREATE_PROGRESS, UPDATE_USER_LESSON
+from tests.moving.old_process import AS_SERVER, as_person
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.courses.cinema import Cinema
+    from tests.moving.old_process import OldProcess
+
+INTRO, RULES = "ul ann intro", "ul ann rules"
+ANN = as_person("ann")
+
+
+def moving_of(cinema: Cinema, **settings: Any) -> Moving:
+    database, watched = cinema.courses.database, cinema.watching.watched
+    return Moving(Settings(**settings), database, watched, cinema.bench.writer)
+
+
+@pytest.fixture
+async def both(cinema: Cinema, old: OldProcess) -> AsyncIterator[Moving]:
+    """Ann has a course on both sides, under the same ids; Bob only in the old system."""
+    await old.put_course("safety", intro=100, rules=60.5)
+    for user in ("ann", "bob"):
+        await old.assign("safety", user, "2026-03-01T10:00:00Z")
+    await put(cinema.courses)
+    await assign(cinema.courses, "ann")
+    await cinema.level()
+    async with cinema.courses.database.transaction() as connection:
+        await connection.execute("INSERT INTO user_courses VALUES ('uc ann', 'safety', 'ann', NULL, $1)", NOW)
+        await connection.execute(
+            "INSERT INTO user_lessons SELECT 'ul ann ' || lesson, 'uc ann', lesson, 'ann' FROM lessons"
+        )
+    moving = moving_of(cinema, old_api_url=old.url, old_api_timeout_seconds=5)
+    async with moving.kept():
+        await moving.stage.look()
+        yield moving
+
+
+async def anybodys(_user: str) -> None:
+    """The caller may write everybody's."""
+
+
+async def anns(user: str) -> None:
+    if user != "ann":
+        raise Forbidden("foreign_user", "not yours")
+
+
+async def counted(cinema: Cinema, user: str = "ann", slug: str = "intro-v1") -> tuple[int, int | None, int]:
+    """Watch time, latest position and events."""
+    [scopes] = await cinema.scopes.read([(user, slug)])
+    latest = max(
+        (scope for scope in scopes if scope.latest_us), key=lambda one: one.latest_us or 0, default=None
+    )
+    return (
+        sum(scope.watch_ms for scope in scopes),
+        latest.latest_ms if latest else None,
+        sum(scope.events for scope in scopes),
+    )
+
+
+def unknown_points() -> float:
+    return float(metrics.POINTS_UNKNOWN._value.get())
+
+
+def asking(query: str, **given: object) -> Asked:
+    return Asked(query, parse(query), {"input": given})
+
+
+async def test_a_point_is_a_row_there_and_a_heartbeat_here(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    for progress in (5.0, 10.0, 15.5):
+        point = await both.writing.point(INTRO, progress, headers=ANN, may_write=anns)
+        assert (point.user, point.progress) == ("ann", progress)
+    assert await old.points(INTRO) == [5, 10, 15.5]
+    assert await counted(cinema) == (15_500, 15_500, 3)
+    await cinema.bench.settle()
+    rows = await cinema.bench.connection.fetch(
+        "SELECT DISTINCT session, kind FROM events WHERE slug = 'intro-v1'"
+    )
+    assert ("old/" + INTRO,) in {(row["session"],) for row in rows}
+    stored = {row["event_id"] for row in await cinema.bench.connection.fetch("SELECT event_id FROM events")}
+    known = {row["id"] for row in await old.connection.fetch('SELECT id FROM "UserLessonProgress"')}
+    assert known <= stored
+
+
+async def test_a_repeated_point_succeeds_and_counts_once(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    """Also where only the old system had it before: then it counts now."""
+    for _ in range(2):
+        await both.writing.point(INTRO, 5, point="p1", headers=ANN, may_write=anns)
+    assert (await old.points(INTRO), await counted(cinema)) == ([5], (5000, 5000, 1))
+    await old.connection.execute(
+        """INSERT INTO "UserLessonProgress" VALUES ('p2', $1, 10, 'ann', now(), now())""", INTRO
+    )
+    await both.writing.point(INTRO, 10, point="p2", headers=ANN, may_write=anns)
+    assert (await old.points(INTRO), await counted(cinema)) == ([5, 10], (10_000, 10_000, 2))
+
+
+async def test_what_the_old_system_does_not_take_counts_nowhere(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    with pytest.raises(OldApiRefused, match="You are not authorized"):
+        await both.writing.point(INTRO, 5, headers={}, may_write=anybodys)
+    with pytest.raises(OldApiRefused, match="Not Authorized to access this"):
+        await both.writing.point(INTRO, 5, headers=as_person("bob"), may_write=anybodys)
+    answer = await both.forwarded(
+        asking(CREATE_PROGRESS, userLessonId=INTRO, progress=5), as_person("bob"), anybodys
+    )
+    assert answer
+    assert answer.errors[0]["errorType"] == "Unauthorized"
+    old.kill()
+    for write in (
+        both.writing.point(INTRO, 5, headers=ANN, may_write=anns),
+        both.writing.update(INTRO, {"progress": 5}, headers=ANN, may_write=anns),
+        both.forwarded(asking(CREATE_PROGRESS, userLessonId=INTRO, progress=5), ANN, anns),
+    ):
+        with pytest.raises(OldApiUnavailable, match="the old system cannot be reached"):
+            await write
+    assert await counted(cinema) == (0, None, 0)
+
+
+async def test_what_is_no_place_in_the_lesson_goes_nowhere(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    for given in (-1, 110.5, math.nan, math.inf, 10**400, "5", True, [5]):
+        with pytest.raises(Invalid):
+            await both.writing.point(INTRO, given, headers=ANN, may_write=anns)  # type: ignore[arg-type]
+        with pytest.raises(Invalid):
+            await both.forwarded(asking(CREATE_PROGRESS, userLessonId=INTRO, progress=given), ANN, anns)
+    assert (await old.points(INTRO), await counted(cinema)) == ([], (0, None, 0))
+
+
+async def test_a_little_past_the_end_is_the_end(both: Moving, cinema: Cinema, old: OldProcess) -> None:
+    await both.writing.point(INTRO, 109, headers=ANN, may_write=anns)
+    assert (await old.points(INTRO), await counted(cinema)) == ([109], (10_000, 100_000, 1))
+
+
+async def test_another_s_lesson_is_told_as_unknown(both: Moving, cinema: Cinema, old: OldProcess) -> None:
+    """Before anything is forwarded; the old system would have taken it from a server."""
+
+    async def bobs(user: str) -> None:
+        raise Forbidden("foreign_user", "not yours") if user == "ann" else AssertionError
+
+    said = set()
+    alone = moving_of(cinema)
+    for name, moving in (
+        (INTRO, both),
+        ("nothing", alone),
+        ("\0", both),
+        (ids.id_of_lesson("intro", "eve"), alone),
+    ):
+        with pytest.raises(NotFound) as refused:
+            await moving.writing.point(name, 5, headers=AS_SERVER, may_write=bobs)
+        said.add(str(refused.value).replace(repr(name), "…"))
+    for query, field in ((CREATE_PROGRESS, "userLessonId"), (UPDATE_USER_LESSON, "id")):
+        with pytest.raises(NotFound):
+            await both.forwarded(asking(query, progress=5, **{field: INTRO}), AS_SERVER, bobs)
+    assert len(said) == 1
+    assert (await old.points(INTRO), await counted(cinema)) == ([], (0, None, 0))
+
+
+async def test_what_only_the_old_system_knows_is_left_to_the_import(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    before = unknown_points()
+    point = await both.writing.point("ul bob intro", 5, headers=as_person("bob"), may_write=anns)
+    assert (point.user, await old.points("ul bob intro")) == (None, [5])
+    assert unknown_points() == before + 1
+    assert await counted(cinema, "bob") == (0, None, 0)
+
+
+async def test_an_update_counts_its_progress_and_nothing_else(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    given = {"progress": 10, "status": "Completed", "maxProgress": 100}
+    for _ in range(2):
+        await both.writing.update(INTRO, given, headers=ANN, may_write=anns)
+    assert await counted(cinema) == (10_000, 10_000, 2)  # the second time at the same place
+    [lesson] = await both.reading.user_lessons([INTRO])
+    assert lesson
+    assert (lesson.furthest_ms, lesson.status) == (10_000, "InProgress")
+    progress = await old.connection.fetchval('SELECT progress FROM "UserLesson" WHERE id = $1', INTRO)
+    assert progress == 10
+    await both.writing.update(RULES, {"status": "InProgress"}, headers=ANN, may_write=anns)
+    assert await counted(cinema, slug="rules-v1") == (0, None, 0)
+
+
+async def test_a_whole_mutation_is_forwarded_and_its_points_count(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    """Several at once, by fragments and literals; each gets an id that both sides know."""
+    query = """
+    mutation Several($input: CreateUserLessonProgressInput!, $at: Float! = 20) {
+      one: createUserLessonProgress(input: $input) { id progress }
+      two: createUserLessonProgress(input: {userLessonId: "ul ann rules", progress: $at}) { id userLesson { status } }
+      ...More
+    }
+    fragment More on Mutation { updateUserLesson(input: {id: "ul ann intro", progress: 15}) { maxProgress } }
+    """
+    asked = asking(query, userLessonId=INTRO, progress=10)
+    answer = await both.forwarded(asked, ANN, anns)
+    assert answer
+    assert not answer.errors
+    assert answer.data["two"]["userLesson"] == {"status": "InProgress"}
+    assert answer.data["updateUserLesson"] == {"maxProgress": 15}
+    assert await counted(cinema) == (15_000, 15_000, 2)
+    assert await counted(cinema, slug="rules-v1") == (10_000, 20_000, 1)
+    await cinema.bench.settle()
+    rows = await cinema.bench.connection.fetch("SELECT event_id FROM events WHERE event_id IS NOT NULL")
+    assert {row["event_id"] for row in rows} == {answer.data["one"]["id"], answer.data["two"]["id"]}
+
+
+async def test_of_a_mutation_what_failed_does_not_count(
+    both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    query = """
+    mutation Two($input: CreateUserLessonProgressInput!) {
+      createUserLessonProgress(input: $input) { id }
+      other: createUserLessonProgress(input: {userLessonId: "ul ann rules", progress: 5, id: "taken"}) { id }
+    }
+    """
+    await old.connection.execute(
+        """INSERT INTO "UserLessonProgress" VALUES ('taken', $1, 5, 'ann', now(), now())""", RULES
+    )
+    answer = await both.forwarded(asking(query, userLessonId="ul bob intro", progress=5), ANN, anns)
+    assert answer
+    assert len(answer.errors) == 2
+    assert await counted(cinema, slug="rules-v1") == (0, None, 0)
+
+
+async def test_a_repeated_mutation_is_for_playhead_to_answer(both: Moving, old: OldProcess) -> None:
+    """The old system has nothing but an error for it."""
+    asked = asking(CREATE_PROGRESS, userLessonId=INTRO, progress=10, id="p1")
+    assert await both.forwarded(asked, ANN, anns)
+    assert await both.forwarded(asked, ANN, anns) is None
+
+
+async def test_reads_are_forwarded_until_they_are_switched(both: Moving) -> None:
+    asked = asking('query { getUserCourse(id: "uc ann safety") { id status } }')
+    answer = await both.forwarded(asked, ANN, anns)
+    assert answer
+    assert answer.data == {"getUserCourse": {"id": "uc ann safety", "status": "Assigned"}}
+    foreign = await both.forwarded(asked, as_person("bob"), anns)
+    assert foreign
+    assert (foreign.status, foreign.data) == (200, {"getUserCourse": None})
+    for own in (
+        "{ __typename }",
+        "{ movie(slug: 1) { slug } }",
+        "subscription { onUpdateUserLesson { id } }",
+    ):
+        assert await both.forwarded(asking(own), ANN, anns) is None
+    with pytest.raises(PlayheadError, match="in two requests"):
+        await both.forwarded(asking("{ getUserLesson(id: 1) { id } movie(slug: 1) { slug } }"), ANN, anns)
+    turn = await both.stage.switch(Side.NEW)
+    await both.stage.look()
+    assert both.reads is Side.OLD
+    assert (turn.side_at(turn.at_us - 1), turn.side_at(turn.at_us)) == (Side.OLD, Side.NEW)
+    with pytest.raises(PlayheadError, match="another switch is under way"):
+        await both.stage.switch(Side.OLD)
+
+
+async def test_the_old_system_is_held_to_its_time(both: Moving, cinema: Cinema, old: OldProcess) -> None:
+    assert old.popen
+    impatient = moving_of(cinema, old_api_url=old.url, old_api_timeout_seconds=0.2)
+    async with impatient.kept():
+        old.pause()
+        with pytest.raises(OldApiUnavailable, match="did not answer in time"):
+            await impatient.writing.point(INTRO, 5, headers=ANN, may_write=anns)
+        old.resume()
+    assert await counted(cinema) == (0, None, 0)
+
+
+async def test_units_are_of_the_lesson(both: Moving) -> None:
+    assert position_ms(12.3456, Unit.SECONDS, 100_000) == 12_346
+    assert position_ms(0.5, Unit.FRACTION, 60_500) == 30_250
+    assert position_ms(50, Unit.PERCENT, 60_500) == 30_250
+    for wrong, unit in ((1.2, Unit.FRACTION), (120, Unit.PERCENT), (-0.1, Unit.FRACTION)):
+        with pytest.raises(Invalid):
+            position_ms(wrong, unit, 60_500)
