@@ -140,7 +140,7 @@ def _shown(value: object) -> str:
 def _tell(counts: Counts, seconds: float, *, as_json: bool) -> None:
     compared, differing = counts.compared, counts.differing
     if as_json:
-        kinds = {kind: {"compared": compared[kind], "differing": differing[kind]} for kind in Kind}
+        kinds = {str(kind): {"compared": compared[kind], "differing": differing[kind]} for kind in Kind}
         more = {"differences": counts.differences, "looked_again": counts.looked_again}
         print(orjson.dumps({**kinds, **more, "seconds": round(seconds, 3)}).decode())
         return

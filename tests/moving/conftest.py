@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.moving.old_api import OldApi
 from tests.api.conftest import valkey
 from tests.courses.conftest import api, cinema, emptied_redis_url, name
 from tests.moving.old_process import OldProcess, old_process
+from tests.moving.sides import Both
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tests.courses.cinema import Cinema
 
 __all__ = ["api", "cinema", "emptied_redis_url", "name", "valkey"]
 
@@ -28,3 +32,12 @@ async def old(shared_old: OldProcess) -> OldProcess:
     """Runs, and is empty."""
     await shared_old.empty()
     return shared_old
+
+
+@pytest.fixture
+async def both(cinema: Cinema, old: OldProcess) -> AsyncIterator[Both]:
+    old_api = OldApi(old.url, 5)
+    made = Both(cinema, old, old_api)
+    await made.fill()
+    yield made
+    await old_api.close()
