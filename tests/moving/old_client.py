@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from aiohttp import ClientSession
 
 Document = dict[str, Any]
@@ -40,6 +43,11 @@ UPDATE_USER_LESSON = f"""
 mutation UpdateUserLesson($input: UpdateUserLessonInput!) {{
   updateUserLesson(input: $input) {{ {USER_LESSON} }}
 }}
+"""
+
+
+ON_UPDATE = f"""
+subscription OnUpdateUserLesson($id: ID!) {{ onUpdateUserLesson(id: $id) {{ {USER_LESSON} }} }}
 """
 
 
@@ -93,6 +101,26 @@ class OldClient:
         given = {"id": user_lesson, "progress": progress, **more}
         told: Document = (await self.ask(UPDATE_USER_LESSON, {"input": given}))["updateUserLesson"]
         return told
+
+    @asynccontextmanager
+    async def following(self, user_lesson: str) -> AsyncIterator[AsyncIterator[Document]]:
+        """What its subscription shows, the first one at once."""
+        payload = {"query": ON_UPDATE, "variables": {"id": user_lesson}}
+        protocols = ("graphql-transport-ws",)
+        async with self._http.ws_connect(self.url, protocols=protocols, headers=self.headers) as socket:
+            await socket.send_json({"type": "connection_init"})
+            assert (await socket.receive_json())["type"] == "connection_ack"
+            await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
+
+            async def shown() -> AsyncIterator[Document]:
+                async for message in socket:
+                    told = message.json()
+                    if told["type"] == "next":
+                        yield told["payload"]["data"]["onUpdateUserLesson"]
+                    else:
+                        assert told["type"] in ("ping", "pong"), told
+
+            yield shown()
 
     async def ask(self, query: str, variables: Document) -> Document:
         """The `data` of an answer without errors. Raises Refused."""

@@ -75,6 +75,7 @@ type Mutation {
   createUserLessonProgress(input: CreateUserLessonProgressInput!): UserLessonProgress
   updateUserLesson(input: UpdateUserLessonInput!): UserLesson
 }
+type Subscription { onUpdateUserLesson(id: ID!): UserLesson }
 """
 
 _DATES = (
