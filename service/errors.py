@@ -31,6 +31,8 @@ Expected refusals of single events are values, not exceptions: `service.events.r
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PlayheadError(Exception):
     """The root; its text is one sentence for the person who runs or calls playhead."""
@@ -156,13 +158,14 @@ class Invalid(PlayheadError):
 
 
 class Conflict(PlayheadError):
-    """`reason` is a short word for programs."""
+    """`reason` is a short word for programs; `members` say more for them."""
 
     status = 409
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, **members: object) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.members: dict[str, Any] = members
 
 
 class OldApiRefused(Conflict):

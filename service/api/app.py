@@ -11,6 +11,7 @@ from aiohttp import web
 from service.api.context import (
     ADMISSION,
     COURSES,
+    GATE,
     HISTORY,
     MOVING,
     PLAYING,
@@ -105,7 +106,7 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
     app.cleanup_ctx.extend((counters, courses, moving))
     if guard := guard_of(settings):
         app.cleanup_ctx.append(guard.kept)
-        app[READMIT] = guard.readmit
+        app[GATE], app[READMIT] = guard, guard.readmit
     add_routes(app, guard)
     return app
 

@@ -67,7 +67,8 @@ class Call:
 
     `path` is aiohttp's, with its patterns; `name` is unique, generated clients call it so; `prose` names a text in
     `service/web` that is longer than a `description`; `models` are the shapes of bodies. `scope` is what a key needs
-    for it, None where it is answered without one; `whose` says which persons may make it, with a token.
+    for it, None where it is answered without one; `whose` says which persons may make it, with a token. A call
+    `with_own_guard` finds out on the way what it needs, and asks for that itself.
     """
 
     method: str
@@ -85,6 +86,12 @@ class Call:
     bodies: tuple[Body, ...] = ()
     models: tuple[Model, ...] = ()
     is_described: bool = True
+    with_own_guard: bool = False
+
+    @property
+    def scope_at_door(self) -> Scope | None:
+        """What is asked before its handler is."""
+        return None if self.with_own_guard else self.scope
 
 
 def reference(model: Model) -> Json:

@@ -8,6 +8,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from service.access.bucket import Bucket
+from service.access.keyring import Scope
 from service.access.people import Person
 from service.api.body import Patience
 from service.api.inbox import Inbox
@@ -29,6 +30,16 @@ class Readmit(Protocol):
     def __call__(self, request: web.Request) -> Bucket | None: ...
 
 
+class Gate(Protocol):
+    """Who asks, where somebody has to be known: of calls that find out only on the way what they need."""
+
+    async def identify(self, request: web.Request, shown: str | None = None) -> None: ...
+
+    def demand(self, request: web.Request, scope: Scope, shown: str | None = None) -> None: ...
+
+    def recheck(self, request: web.Request, shown: str | None = None) -> None: ...
+
+
 SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", Redis)
 READER = web.AppKey("reader", Reader)
@@ -46,6 +57,7 @@ SOCKETS = web.AppKey("sockets", set[Inbox])
 """Of the open WebSockets."""
 
 ROOM = web.AppKey("room", Room)
+GATE = web.AppKey("gate", Gate)
 READMIT = web.AppKey("readmit", Readmit)
 
 PERSON = web.RequestKey("person", Person)

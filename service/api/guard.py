@@ -86,6 +86,33 @@ class Guard:
         if self._buckets:
             self._draw(request, scope, key)
 
+    async def identify(self, request: web.Request, shown: str | None = None) -> None:
+        """Whose request it is; what it may is asked by `demand`. `shown` in place of what came in its head or address.
+
+        Raises Unauthorized, JwksUnavailable.
+        """
+        shown = _shown(request) if shown is None else shown
+        if self._tokens is not None and is_token(shown):
+            request[PERSON] = await self._tokens.person(shown)
+        else:
+            self._known(shown)
+
+    def demand(self, request: web.Request, scope: Scope, shown: str | None = None) -> None:
+        """Of one operation of a request that was identified. Raises as `_admit`; of persons that the token holds."""
+        shown = _shown(request, scope) if shown is None else shown
+        if self._tokens is not None and is_token(shown):
+            self._tokens.known(shown)
+        else:
+            self._admit(request, scope, shown)
+
+    def recheck(self, request: web.Request, shown: str | None = None) -> None:
+        """Raises Unauthorized where what was shown is no good any more."""
+        shown = _shown(request) if shown is None else shown
+        if self._tokens is not None and is_token(shown):
+            self._tokens.known(shown)
+        else:
+            self._known(shown)
+
     def readmit(self, request: web.Request) -> Bucket | None:
         """What the events of an open stream are drawn from now; None without a limit. Raises as `_admit`."""
         shown = _shown(request, Scope.INGEST)
@@ -95,6 +122,13 @@ class Guard:
         return self._buckets.get(_bucket_name("events", self._key(shown, Scope.INGEST)))
 
     def _key(self, shown: str, scope: Scope) -> Key:
+        key = self._known(shown)
+        if not key.may(scope):
+            detail = f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
+            raise Forbidden("missing_scope", detail, scope)
+        return key
+
+    def _known(self, shown: str) -> Key:
         if not shown:
             needed = "an API key or a token" if self.takes_tokens else "an API key"
             raise Unauthorized(
@@ -103,9 +137,6 @@ class Guard:
         key = self._keyring.find(shown)
         if key is None:
             raise Unauthorized("unknown_key", "the API key is none of this playhead's, or was revoked")
-        if not key.may(scope):
-            detail = f"the API key {key.name!r} lacks the scope {str(scope)!r}, which this call needs"
-            raise Forbidden("missing_scope", detail, scope)
         return key
 
     def _draw(self, request: web.Request, scope: Scope, key: Key) -> None:
@@ -175,19 +206,26 @@ async def _repeat(step: Callable[[], Awaitable[None]], seconds: float, stop: asy
             _log.exception("guard_failed")
 
 
+def credential_in(authorization: str) -> str | None:
+    """The key or token after `Bearer`, or a token alone, as clients of AppSync send it; None where it is neither."""
+    if authorization[:_BEARER_CHARS].lower() == _BEARER:
+        return authorization[_BEARER_CHARS:].strip()
+    alone = authorization.strip()
+    return alone if is_token(alone) and " " not in alone else None
+
+
 def _bucket_name(unit: str, key: Key) -> str:
     return f"{unit}:{key.name}"
 
 
-def _shown(request: web.Request, scope: Scope) -> str:
+def _shown(request: web.Request, scope: Scope | None = None) -> str:
     """The key or token that came with a request; empty where none did.
 
     What cannot set headers (a beacon, an EventSource) may put it into the address, though not to erase anything.
     """
     headers = request.headers
-    authorization = headers.get("Authorization", "")
-    if authorization[:_BEARER_CHARS].lower() == _BEARER:
-        return authorization[_BEARER_CHARS:].strip()
+    if (said := credential_in(headers.get("Authorization", ""))) is not None:
+        return said
     if (key := headers.get("X-Api-Key")) is not None:
         return key.strip()
     if request.query_string and scope is not Scope.ADMIN:

@@ -23,18 +23,26 @@ def limit_of(request: web.Request) -> int:
     given = request.query.get("limit")
     if given is None:
         return PAGE_DEFAULT
-    if not (is_number(given, LIMIT_DIGITS_MAX) and 1 <= int(given) <= PAGE_MAX):
+    return checked_limit(int(given) if is_number(given, LIMIT_DIGITS_MAX) else 0, given)
+
+
+def checked_limit(limit: int, given: str) -> int:
+    """Raises BadRequest for what is no length of a page."""
+    if not 1 <= limit <= PAGE_MAX:
         raise BadRequest(
             400, "bad_limit", f"limit: got {given[:40]!r}, expected a whole number from 1 to {PAGE_MAX}"
         )
-    return int(given)
+    return limit
 
 
 def names_after(request: web.Request, count: int) -> tuple[str, ...]:
     """The names with which the page before ended, in the order of the list; empty ones on the first page."""
     given = request.query.get("cursor")
-    if given is None:
-        return ("",) * count
+    return ("",) * count if given is None else names_in(given, count)
+
+
+def names_in(given: str, count: int) -> tuple[str, ...]:
+    """Those in a cursor. Raises BadRequest where it is none."""
     try:
         names = urlsafe_b64decode(given.encode()).decode().split(_BETWEEN)
     except ValueError:

@@ -72,7 +72,7 @@ def answering(handler: Handler) -> Handler:
 def _translated(error: PlayheadError) -> web.Response:
     match error:
         case BadRequest() | Conflict():
-            return problem(error.status, error.reason, str(error))
+            return problem(error.status, error.reason, str(error), **_more_of(error))
         case Invalid():
             return problem(422, error.reason, str(error), rejected=error.rejected)
         case NotFound():
@@ -83,6 +83,37 @@ def _translated(error: PlayheadError) -> web.Response:
             return refused(error)
         case _:
             return problem(500, "internal_error", str(error))
+
+
+def members_of(error: PlayheadError) -> dict[str, Any]:
+    """What programs are told of a failure where there is no status: its reason first."""
+    return {"reason": reason_of(error), **_more_of(error)}
+
+
+def reason_of(error: PlayheadError) -> str:
+    match error:
+        case NotFound():
+            return "not_found"
+        case RateExceeded():
+            return "rate_exceeded"
+        case BadRequest() | Conflict() | Invalid() | Unauthorized() | Forbidden() | Unavailable():
+            return error.reason
+        case _:
+            return "internal_error"
+
+
+def _more_of(error: PlayheadError) -> dict[str, Any]:
+    match error:
+        case Conflict():
+            return error.members
+        case Invalid():
+            return {"rejected": error.rejected}
+        case Forbidden() if error.scope:
+            return {"scope": error.scope}
+        case Unavailable() | RateExceeded():
+            return {"retryAfterSeconds": error.retry_after_seconds}
+        case _:
+            return {}
 
 
 def unavailable(error: Unavailable, **members: Any) -> web.Response:

@@ -55,7 +55,7 @@ def add_routes(app: web.Application, guard: Guard | None) -> None:
     A slug comes last wherever it stands, so it may also hold a plain `/`.
     """
     handlers = [
-        (call, guard.guarded(call, call.scope) if guard and call.scope else call.handler)
+        (call, guard.guarded(call, scope) if guard and (scope := call.scope_at_door) else call.handler)
         for call in ALL_CALLS
     ]
     for call, handler in handlers:

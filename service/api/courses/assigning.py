@@ -115,8 +115,7 @@ async def _post_array(request: web.Request, items: list[object]) -> web.Response
     tally = Tally("index")
     try:
         for first in range(0, len(items), ASSIGN_RUN_MAX):
-            run = enumerate(items[first : first + ASSIGN_RUN_MAX], first)
-            await tally.add(((index, _wish(item)) for index, item in run), request.app)
+            await assign_run(items[first : first + ASSIGN_RUN_MAX], first, tally, request.app)
     except Unavailable as away:
         return _interrupted(away, tally)
     return _answer(tally)
@@ -138,6 +137,11 @@ async def _post_csv(request: web.Request) -> web.Response:
     finally:
         request.app[STREAMS].discard(patience)
     return _answer(tally)
+
+
+async def assign_run(items: Sequence[object], first: int, tally: Tally, app: web.Application) -> None:
+    """Some hundred at most; `first` is the place of the first one."""
+    await tally.add(((index, _wish(item)) for index, item in enumerate(items, first)), app)
 
 
 def _wish(document: Mapping[str, object] | object) -> Wish | dict[str, object]:

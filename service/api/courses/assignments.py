@@ -18,8 +18,11 @@ from service.errors import BadRequest, NotFound
 from service.limits import COURSE_CHARS_MAX, TEAM_CHARS_MAX, USER_CHARS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from aiohttp import web
 
+    from service.api.courses.shapes import Json
     from service.courses.model import Assignment
 
 WHOSE = {"course": COURSE_CHARS_MAX, "user": USER_CHARS_MAX, "team": TEAM_CHARS_MAX}
@@ -32,41 +35,54 @@ ATTEMPT_DIGITS_MAX = 18
 
 @answering
 async def get_assignment(request: web.Request) -> web.StreamResponse:
-    course, user = _pair(request)
-    await demand_user(request, user)
-    found = await request.app[COURSES].assignments.get(course, user)
-    return answer(shapes.assignment(found, clock.now_us()))
+    return answer(await assignment(request, *_pair(request)))
 
 
 @answering
 async def unassign(request: web.Request) -> web.StreamResponse:
-    pair, now_us = _pair(request), clock.now_us()
-    await request.app[COURSES].assignments.unassign(*pair, now_us)
-    await request.app[WATCHING].levelling.level_assignments([pair])
-    found = await request.app[COURSES].assignments.get(*pair)  # what was watched last may have completed it
-    return answer(shapes.assignment(found, now_us))
+    return answer(await unassigned(request, *_pair(request)))
 
 
 @answering
 async def get_assignments(request: web.Request) -> web.StreamResponse:
-    """One more is read than shown, to know whether another page follows."""
-    by, name = _by(request)
-    await _demand(request, by, name)
-    limit, now_us = limit_of(request), clock.now_us()
+    by, name = whose({by: request.query[by] for by in WHOSE if by in request.query})
+    await demand_list(request, by, name)
+    after = names_after(request, 2 if by == "team" else 1)
     with_unassigned = flag_in_query(request, "with_unassigned")
-    lists = request.app[COURSES].assignments
+    limit = limit_of(request)
+    return answer(await assignments(request, by, name, limit, after, with_unassigned=with_unassigned))
+
+
+async def assignment(request: web.Request, course: str, user: str) -> Json:
+    await demand_user(request, user)
+    found = await request.app[COURSES].assignments.get(course, user)
+    return shapes.assignment(found, clock.now_us())
+
+
+async def unassigned(request: web.Request, course: str, user: str) -> Json:
+    now_us = clock.now_us()
+    await request.app[COURSES].assignments.unassign(course, user, now_us)
+    await request.app[WATCHING].levelling.level_assignments([(course, user)])
+    # what was watched last may have completed it
+    found = await request.app[COURSES].assignments.get(course, user)
+    return shapes.assignment(found, now_us)
+
+
+async def assignments(
+    request: web.Request, by: str, name: str, limit: int, after: Sequence[str], *, with_unassigned: bool
+) -> Json:
+    """One more is read than shown, to know whether another page follows."""
+    lists, now_us = request.app[COURSES].assignments, clock.now_us()
     match by:
         case "course":
-            (after,) = names_after(request, 1)
-            found = await lists.of_course(name, limit + 1, after, with_unassigned=with_unassigned)
+            found = await lists.of_course(name, limit + 1, *after, with_unassigned=with_unassigned)
         case "user":
-            (after,) = names_after(request, 1)
-            found = await lists.of_user(name, limit + 1, after, with_unassigned=with_unassigned)
+            found = await lists.of_user(name, limit + 1, *after, with_unassigned=with_unassigned)
         case _:
-            user, course = names_after(request, 2)
+            user, course = after
             found = await lists.of_team(name, limit + 1, (user, course), with_unassigned=with_unassigned)
     following = spell_names(_place(by, found[limit - 1])) if len(found) > limit else None
-    return answer(shapes.page([shapes.assignment(one, now_us) for one in found[:limit]], following))
+    return shapes.page([shapes.assignment(one, now_us) for one in found[:limit]], following)
 
 
 @answering
@@ -85,27 +101,39 @@ async def get_attempts(request: web.Request) -> web.StreamResponse:
 @answering
 async def renew(request: web.Request) -> web.StreamResponse:
     course, user = _pair(request)
-    body, now_us = await read_body(request, AttemptBody), clock.now_us()
-    due = body.meant()
-    opened = await request.app[COURSES].attempts.renew(
-        course, user, body.after, None if due is UNSAID else due, now_us
-    )
-    await request.app[WATCHING].levelling.level_assignments([(course, user)])
-    return answer(shapes.attempt(opened, now_us))
+    return answer(await renewed(request, course, user, await read_body(request, AttemptBody)))
 
 
 @answering
 async def get_attempt(request: web.Request) -> web.StreamResponse:
-    found, lessons = await request.app[WATCHING].why.state(_attempt(request))
-    await demand_user(request, found.user)
-    return answer(why_shapes.state(found, lessons, clock.now_us()))
+    return answer(await attempt(request, _attempt(request)))
 
 
 @answering
 async def get_why(request: web.Request) -> web.StreamResponse:
-    found, lessons = await request.app[WATCHING].why.explain(_attempt(request))
+    return answer(await why(request, _attempt(request)))
+
+
+async def renewed(request: web.Request, course: str, user: str, body: AttemptBody) -> Json:
+    due, now_us = body.meant(), clock.now_us()
+    opened = await request.app[COURSES].attempts.renew(
+        course, user, body.after, None if due is UNSAID else due, now_us
+    )
+    await request.app[WATCHING].levelling.level_assignments([(course, user)])
+    return shapes.attempt(opened, now_us)
+
+
+async def attempt(request: web.Request, number: int) -> Json:
+    """With what it has now of each lesson."""
+    found, lessons = await request.app[WATCHING].why.state(number)
     await demand_user(request, found.user)
-    return answer(why_shapes.why(found, lessons, clock.now_us()))
+    return why_shapes.state(found, lessons, clock.now_us())
+
+
+async def why(request: web.Request, number: int) -> Json:
+    found, lessons = await request.app[WATCHING].why.explain(number)
+    await demand_user(request, found.user)
+    return why_shapes.why(found, lessons, clock.now_us())
 
 
 def _attempt(request: web.Request) -> int:
@@ -122,17 +150,17 @@ def _pair(request: web.Request) -> tuple[str, str]:
     )
 
 
-def _by(request: web.Request) -> tuple[str, str]:
-    given = [(by, request.query[by]) for by in WHOSE if by in request.query]
+def whose(given: Mapping[str, str]) -> tuple[str, str]:
+    """By what a list is asked for, and the name of that."""
     if len(given) != 1:
         raise BadRequest(
             400, "bad_query", f"expected exactly one of {', '.join(WHOSE)}, to say whose assignments"
         )
-    [(by, name)] = given
+    [(by, name)] = given.items()
     return by, checked_name(by, name, WHOSE[by])
 
 
-async def _demand(request: web.Request, by: str, name: str) -> None:
+async def demand_list(request: web.Request, by: str, name: str) -> None:
     """Raises Forbidden to persons whom these assignments are not for."""
     match by:
         case "user":

@@ -17,23 +17,24 @@ from service.limits import COURSE_CHARS_MAX, LESSON_CHARS_MAX
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.api.courses.shapes import Json
     from service.courses.model import LessonDraft
 
 
 @answering
 async def put_course(request: web.Request) -> web.StreamResponse:
-    course = _course(request)
+    name = _course(request)
     body = await read_body(request, CourseBody)
     drafts = [lesson.draft() for lesson in body.lessons]
     _refuse_repeated(drafts)
-    made = await request.app[COURSES].catalogue.put(course, body.terms(), drafts, clock.now_us())
-    await request.app[WATCHING].levelling.level_course(course)
+    made = await request.app[COURSES].catalogue.put(name, body.terms(), drafts, clock.now_us())
+    await request.app[WATCHING].levelling.level_course(name)
     return answer(shapes.course(made))
 
 
 @answering
 async def get_course(request: web.Request) -> web.StreamResponse:
-    return answer(shapes.course(await request.app[COURSES].catalogue.get(_course(request))))
+    return answer(await course(request, _course(request)))
 
 
 @answering
@@ -44,12 +45,20 @@ async def archive_course(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_courses(request: web.Request) -> web.StreamResponse:
-    """One more is read than shown, to know whether another page follows."""
     limit, (after,) = limit_of(request), names_after(request, 1)
     with_archived = flag_in_query(request, "with_archived")
+    return answer(await courses(request, limit, after, with_archived=with_archived))
+
+
+async def course(request: web.Request, name: str) -> Json:
+    return shapes.course(await request.app[COURSES].catalogue.get(name))
+
+
+async def courses(request: web.Request, limit: int, after: str, *, with_archived: bool) -> Json:
+    """One more is read than shown, to know whether another page follows."""
     found = await request.app[COURSES].catalogue.page(limit + 1, after, with_archived=with_archived)
     following = spell_names([found[limit - 1].course]) if len(found) > limit else None
-    return answer(shapes.page([shapes.course(course) for course in found[:limit]], following))
+    return shapes.page([shapes.course(one) for one in found[:limit]], following)
 
 
 @answering

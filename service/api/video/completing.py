@@ -11,21 +11,30 @@ from service.api.courses.assignments import ATTEMPT_DIGITS_MAX
 from service.api.courses.messages import answer
 from service.api.paging import is_number
 from service.api.persons import demand_user
-from service.api.problems import answering, problem
+from service.api.problems import answering
 from service.api.video import shapes
 from service.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.api.video.shapes import Json
     from service.courses.model import Attempt
     from service.courses.watching.watched import WatchedLesson
 
 
 @answering
 async def complete(request: web.Request) -> web.StreamResponse:
+    given = request.match_info["attemptId"]
+    if not is_number(given, ATTEMPT_DIGITS_MAX):
+        raise NotFound(f"there is no attempt {given[:40]!r}")
+    return answer(await completed(request, int(given)))
+
+
+async def completed(request: web.Request, number: int) -> Json:
     """Nobody completes an attempt by saying so: it is looked at now, and not within seconds as it is otherwise."""
-    attempt = await _attempt_in_path(request)
+    attempt, _ = await request.app[COURSES].attempts.get(number)
+    await demand_user(request, attempt.user, Action.WRITE)
     watched = request.app[WATCHING].watched
     if attempt.completed_us is None:
         if attempt.closed_us is not None:
@@ -34,27 +43,17 @@ async def complete(request: web.Request) -> web.StreamResponse:
         await watched.note(attempt.attempt)
         attempt, _ = await request.app[COURSES].attempts.get(attempt.attempt)
     if attempt.completed_us is None:
-        return await _incomplete(request, attempt)
-    return answer(shapes.attempt(attempt, clock.now_us()))
+        raise await _incomplete(request, attempt)
+    return shapes.attempt(attempt, clock.now_us())
 
 
-async def _attempt_in_path(request: web.Request) -> Attempt:
-    given = request.match_info["attemptId"]
-    if not is_number(given, ATTEMPT_DIGITS_MAX):
-        raise NotFound(f"there is no attempt {given[:40]!r}")
-    attempt, _ = await request.app[COURSES].attempts.get(int(given))
-    await demand_user(request, attempt.user, Action.WRITE)
-    return attempt
-
-
-async def _incomplete(request: web.Request, attempt: Attempt) -> web.Response:
+async def _incomplete(request: web.Request, attempt: Attempt) -> Conflict:
     _, records = await request.app[COURSES].attempts.get(attempt.attempt)
     done = {one.lesson for one in records if one.completed_us is not None}
     lessons = (await request.app[WATCHING].watched.of_attempts([attempt.attempt]))[attempt.attempt]
     open_ones = [one for one in lessons if one.is_current and one.lesson not in done]
-    return problem(
-        409, "incomplete", _detail(attempt, open_ones), lessons=[shapes.missing(one) for one in open_ones]
-    )
+    lacking = [shapes.missing(one) for one in open_ones]
+    return Conflict("incomplete", _detail(attempt, open_ones), lessons=lacking)
 
 
 def _detail(attempt: Attempt, lessons: list[WatchedLesson]) -> str:

@@ -10,7 +10,7 @@ from service.access.people import Action
 from service.api.context import COURSES, PLAYING, READER, WATCHING
 from service.api.courses.assignments import NUMBER_MAX
 from service.api.courses.messages import answer, name_in_path, shortened
-from service.api.paging import bad_cursor, is_number, limit_of, names_after, spell_names
+from service.api.paging import bad_cursor, is_number, limit_of, names_in, spell_names
 from service.api.persons import demand_user
 from service.api.problems import answering
 from service.api.video import shapes
@@ -23,9 +23,10 @@ from service.limits import LESSON_CHARS_MAX, POSITION_MAX_S, RECENT_SESSIONS_MAX
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.api.video.shapes import Json
     from service.counters.records import PairRecord
     from service.courses.playing.playbacks import Played
-    from service.courses.playing.sessions import Standing
+    from service.courses.playing.sessions import Standing, WatchSession
 
 TIME_DIGITS_MAX = 18
 """What fits into 64 bits, whatever its digits are."""
@@ -37,21 +38,37 @@ FIRST = Place(10**15 * 4, "\U0010ffff")
 @answering
 async def get_limit(request: web.Request) -> web.StreamResponse:
     to_ms = _second_in_query(request, "toSecond")
-    session = await session_in_path(request, Action.READ)
-    found = await request.app[PLAYING].limit(session)
-    return answer(shapes.limit(session.session, to_ms, found, found.decide(to_ms)))
+    return answer(await limit(request, await session_in_path(request, Action.READ), to_ms))
 
 
 @answering
 async def get_skips(request: web.Request) -> web.StreamResponse:
-    session = await session_in_path(request, Action.READ)
-    return answer(shapes.skips(session, await request.app[COURSES].seeks.of(session.session)))
+    return answer(await skips(request, await session_in_path(request, Action.READ)))
 
 
 @answering
 async def get_progress(request: web.Request) -> web.StreamResponse:
     user = name_in_path(request, "userId", USER_CHARS_MAX)
-    lesson = name_in_path(request, "lessonId", LESSON_CHARS_MAX)
+    return answer(await progress(request, user, name_in_path(request, "lessonId", LESSON_CHARS_MAX)))
+
+
+@answering
+async def get_unassigned_history(request: web.Request) -> web.StreamResponse:
+    user = name_in_path(request, "userId", USER_CHARS_MAX)
+    await demand_user(request, user)  # before it is told what is wrong with the address
+    return answer(await unassigned_history(request, user, limit_of(request), request.query.get("cursor")))
+
+
+async def limit(request: web.Request, session: WatchSession, to_ms: int) -> Json:
+    found = await request.app[PLAYING].limit(session)
+    return shapes.limit(session.session, to_ms, found, found.decide(to_ms))
+
+
+async def skips(request: web.Request, session: WatchSession) -> Json:
+    return shapes.skips(session, await request.app[COURSES].seeks.of(session.session))
+
+
+async def progress(request: web.Request, user: str, lesson: str) -> Json:
     await demand_user(request, user)
     courses = request.app[COURSES]
     standing = await courses.sessions.standing(user, lesson)
@@ -60,35 +77,28 @@ async def get_progress(request: web.Request) -> web.StreamResponse:
     for slug in {one.slug for one in sessions}:
         mine = [one.session for one in sessions if one.slug == slug]
         played |= await courses.playbacks.of_sessions(user, slug, mine)
-    return answer(
-        {
-            "userId": user,
-            "lessonId": lesson,
-            "courseId": standing.course,
-            "isAssigned": standing.is_assigned,
-            **await _last_attempt(request, user, standing),
-            "sessions": [shapes.session(one, played.get(one.session)) for one in sessions],
-            "total": shapes.total(await _pair(request, user, standing.slug)),
-        }
-    )
+    return {
+        "userId": user,
+        "lessonId": lesson,
+        "courseId": standing.course,
+        "isAssigned": standing.is_assigned,
+        **await _last_attempt(request, user, standing),
+        "sessions": [shapes.session(one, played.get(one.session)) for one in sessions],
+        "total": shapes.total(await _pair(request, user, standing.slug)),
+    }
 
 
-@answering
-async def get_unassigned_history(request: web.Request) -> web.StreamResponse:
+async def unassigned_history(request: web.Request, user: str, limit: int, cursor: str | None) -> Json:
     """One more is read than shown, to know whether another page follows."""
-    user = name_in_path(request, "userId", USER_CHARS_MAX)
     await demand_user(request, user)
-    limit, after = limit_of(request), _place(request)
-    found = await request.app[COURSES].playbacks.unassigned(user, limit + 1, after)
+    found = await request.app[COURSES].playbacks.unassigned(user, limit + 1, _place(cursor))
     items = [shapes.watched_before(one) for one in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
-    return answer(
-        {
-            "userId": user,
-            "items": items,
-            "nextCursor": spell_names([str(last.last_us), last.lesson]) if last else None,
-        }
-    )
+    return {
+        "userId": user,
+        "items": items,
+        "nextCursor": spell_names([str(last.last_us), last.lesson]) if last else None,
+    }
 
 
 async def _last_attempt(request: web.Request, user: str, standing: Standing) -> dict[str, object]:
@@ -120,19 +130,24 @@ async def _pair(request: web.Request, user: str, slug: str) -> PairRecord | None
 def _second_in_query(request: web.Request, name: str) -> int:
     given = request.query.get(name, "")
     try:
-        second = float(given)
+        second = float(given) if given.isascii() else -1.0
     except ValueError:
         second = -1.0
-    if not (given.isascii() and isfinite(second) and 0 <= second <= POSITION_MAX_S):
+    return checked_second(name, second, given)
+
+
+def checked_second(name: str, second: float, given: str) -> int:
+    """In ms. Raises BadRequest for what is no place in a video."""
+    if not (isfinite(second) and 0 <= second <= POSITION_MAX_S):
         detail = f"{name}: got {shortened(given)!r}, expected a number of seconds from 0 to {POSITION_MAX_S}"
         raise BadRequest(400, "bad_query", detail)
     return thousandths(second)
 
 
-def _place(request: web.Request) -> Place:
-    time_us, lesson = names_after(request, 2)
-    if not time_us:
+def _place(cursor: str | None) -> Place:
+    if cursor is None:
         return FIRST
+    time_us, lesson = names_in(cursor, 2)
     if not is_number(time_us, TIME_DIGITS_MAX) or int(time_us) > FIRST.last_us or "\0" in lesson:
-        raise bad_cursor(request.query["cursor"])
+        raise bad_cursor(cursor)
     return Place(int(time_us), lesson)

@@ -16,7 +16,7 @@ from service.api.context import COURSES, PLAYING, SETTINGS
 from service.api.courses.messages import answer, parse, rejection
 from service.api.ingest import LARGE_BYTES_MIN
 from service.api.persons import demand_user
-from service.api.problems import answering, problem, unavailable
+from service.api.problems import answering, problem, reason_of, unavailable
 from service.api.video import shapes
 from service.api.video.bodies import SyncBody, Wrong, sent_of, time_of
 from service.api.video.playing import Reported
@@ -147,18 +147,6 @@ async def _read(request: web.Request) -> SyncBody:
     if len(body) > LARGE_BYTES_MIN:
         return await asyncio.to_thread(parse, body, SyncBody)
     return parse(body, SyncBody)
-
-
-def reason_of(failure: PlayheadError) -> str:
-    match failure:
-        case Unavailable():
-            return "unavailable"
-        case NotFound():
-            return "not_found"
-        case Conflict() | Forbidden() | Invalid():
-            return failure.reason
-        case _:
-            raise failure
 
 
 def _refuse_unreadable(place: int, body: object) -> None:
