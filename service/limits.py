@@ -133,6 +133,48 @@ RECENT_SESSIONS_MAX = 20
 LOOK_RUN_MAX = 500
 """Watching sessions that are looked at in one step, whether they are stale."""
 
+GRAPHQL_BODY_BYTES_MAX = 1024 * 1024
+"""One GraphQL request: its variables are taken apart in one go, while others wait."""
+
+GRAPHQL_QUERY_CHARS_MAX = 64 * 1024
+"""Of one document, with its comments."""
+
+GRAPHQL_TOKENS_MAX = 2000
+"""Of one document; what code generators write for old clients has some hundreds, an introspection 400."""
+
+GRAPHQL_DEPTH_MAX = 12
+"""Fields within fields; an introspection goes deeper, and is bounded by graphql-core."""
+
+GRAPHQL_FIELDS_MAX = 400
+"""Fields and fragments as they are written: they are compared pair by pair before anything is asked."""
+
+GRAPHQL_ALIASES_MAX = 30
+"""Names for the same field: each root is an operation of its own."""
+
+GRAPHQL_COST_MAX = 30_000
+"""Fields of an answer: those of a list times its `limit`. Some hundred ms of one process."""
+
+GRAPHQL_LIST_COST = 10
+"""How many items a list without a `limit` is taken to have."""
+
+GRAPHQL_TIMEOUT_SECONDS = 20.0
+"""How long an answer may take; what it waits for has shorter bounds of its own."""
+
+GRAPHQL_DOCUMENTS_KNOWN_MAX = 100
+"""Documents that a process keeps parsed and checked, up to half a MB each: clients send the same few again."""
+
+ASSIGNMENTS_PER_MUTATION_MAX = 100
+"""More of them come by REST."""
+
+SUBSCRIPTIONS_MAX = 1000
+"""Of one process: each is looked at every second."""
+
+SUBSCRIPTIONS_PER_CONNECTION_MAX = 20
+"""A page shows no more lessons at once."""
+
+SOCKET_MESSAGE_BYTES_MAX = 64 * 1024
+"""One message of a subscriber: a document and its variables."""
+
 OLD_ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """One answer of the old system: it is held in memory whole."""
 

@@ -122,6 +122,16 @@ AUDIT_SECONDS = Histogram(
     "playhead_audit_seconds", "Audits, a user each.", registry=REGISTRY, buckets=_SECONDS
 )
 
+GRAPHQL_OPERATIONS = Counter(
+    "playhead_graphql_operations", "Operations of GraphQL that were let in.", ["field"], registry=REGISTRY
+)
+SUBSCRIPTIONS = Gauge(
+    "playhead_graphql_subscriptions",
+    "Open subscriptions.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+
 READS_SWITCHED = Gauge(
     "playhead_reads_switched",
     "1 where playhead answers reads in the old shapes, 0 where the old system does; the least of all HTTP processes.",

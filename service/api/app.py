@@ -13,18 +13,21 @@ from service.api.context import (
     COURSES,
     GATE,
     HISTORY,
+    LIVE,
     MOVING,
     PLAYING,
     READER,
     READMIT,
     REDIS,
     ROOM,
+    SCOPES,
     SETTINGS,
     SOCKETS,
     STREAMS,
     WATCHING,
     WRITER,
 )
+from service.api.graphql.live import Live
 from service.api.guard import guard_of
 from service.api.room import room_of
 from service.api.routes import add_routes
@@ -85,6 +88,7 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         app[COURSES] = await Courses.connect(database_url)
         scopes = Scopes(app[REDIS], settings.partitions, app[WRITER], app[HISTORY])
         app[WATCHING] = Watching(app[COURSES].database, scopes, constants_of(settings))
+        app[SCOPES] = scopes
         app[PLAYING] = Playing(
             app[COURSES],
             app[WATCHING],
@@ -100,8 +104,10 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
     async def moving(app: web.Application) -> AsyncIterator[None]:
         database, watched = app[COURSES].database, app[WATCHING].watched
         app[MOVING] = Moving(settings, database, watched, app[WRITER])
+        app[LIVE] = Live(app[MOVING].reading, app[SCOPES])
         async with app[MOVING].kept():
             yield
+        await app[LIVE].close()
 
     app.cleanup_ctx.extend((counters, courses, moving))
     if guard := guard_of(settings):

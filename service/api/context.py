@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 from redis.asyncio import Redis
 
 from service.access.bucket import Bucket
-from service.access.keyring import Scope
 from service.access.people import Person
 from service.api.body import Patience
-from service.api.inbox import Inbox
+from service.api.graphql.live import Live
 from service.api.room import Room
 from service.api.video.playing import Playing
 from service.counters.reader import Reader
@@ -22,12 +21,22 @@ from service.db.history import History
 from service.moving.store import Moving
 from service.settings import Settings
 from service.stored.admission import Admission
+from service.stored.scopes import Scopes
+
+if TYPE_CHECKING:
+    from service.access.keyring import Scope
 
 
 class Readmit(Protocol):
     """Whether the key or token of a request still opens, where one is needed: a WebSocket outlives its request."""
 
     def __call__(self, request: web.Request) -> Bucket | None: ...
+
+
+class Ending(Protocol):
+    """A connection that would go on for ever."""
+
+    def end(self) -> None: ...
 
 
 class Gate(Protocol):
@@ -48,12 +57,14 @@ HISTORY = web.AppKey("history", History)
 ADMISSION = web.AppKey("admission", Admission)
 COURSES = web.AppKey("courses", Courses)
 PLAYING = web.AppKey("playing", Playing)
+SCOPES = web.AppKey("scopes", Scopes)
 WATCHING = web.AppKey("watching", Watching)
 MOVING = web.AppKey("moving", Moving)
 STREAMS = web.AppKey("streams", set[Patience])
 """Of the bodies of lines that are being read: those may be endless, and playhead has to stop all the same."""
 
-SOCKETS = web.AppKey("sockets", set[Inbox])
+LIVE = web.AppKey("live", Live)
+SOCKETS = web.AppKey("sockets", set[Ending])
 """Of the open WebSockets."""
 
 ROOM = web.AppKey("room", Room)

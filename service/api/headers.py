@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from service.access.keyring import Scope
+from service.api.context import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,3 +81,13 @@ class Sharing:
         if origin is None or ANY in self._origins:
             return origin and ANY
         return origin if origin in self._origins else None
+
+
+def is_foreign(request: web.Request) -> bool:
+    """Whether a page of another origin asks, and none that may. Browsers let any page open a WebSocket anywhere."""
+    origin = request.headers.get("Origin")
+    allowed = request.app[SETTINGS].origins
+    if origin is None or ANY in allowed or origin in allowed:
+        return False
+    host = request.host.lower()
+    return origin not in (f"http://{host}", f"https://{host}")

@@ -59,7 +59,7 @@ def answering(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except PlayheadError as error:
-            return _translated(error)
+            return translated(error)
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:
@@ -69,7 +69,8 @@ def answering(handler: Handler) -> Handler:
     return answer
 
 
-def _translated(error: PlayheadError) -> web.Response:
+def translated(error: PlayheadError) -> web.Response:
+    """The problem document that says so."""
     match error:
         case BadRequest() | Conflict():
             return problem(error.status, error.reason, str(error), **_more_of(error))

@@ -24,6 +24,7 @@ from service.api.calls import (
 )
 from service.api.context import SETTINGS
 from service.api.courses.calls import COURSE_CALLS, COURSE_TAGS
+from service.api.graphql.calls import GRAPHQL_CALLS, GRAPHQL_TAGS
 from service.api.headers import SHARED, Sharing, refuse_sniffing
 from service.api.openapi import DESCRIPTION, KEY_SCHEMES, TOKEN_SCHEME, describe, get_openapi
 from service.api.posting import EVENT_ANSWERS, EVENT_BODIES, STATE, STREAM_ANSWERS
@@ -81,6 +82,7 @@ TAGS = {
     "counters": "What was counted, as it is now.",
     **COURSE_TAGS,
     **VIDEO_TAGS,
+    **GRAPHQL_TAGS,
     "operation": "For whoever runs playhead.",
     "interface": "This description.",
 }
@@ -347,4 +349,4 @@ CALLS = (
     ),
 )
 
-ALL_CALLS = (*CALLS, *COURSE_CALLS, *VIDEO_CALLS)
+ALL_CALLS = (*CALLS, *COURSE_CALLS, *VIDEO_CALLS, *GRAPHQL_CALLS)

@@ -18,7 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from service import clock, metrics
 from service.api.context import READMIT, ROOM, SETTINGS, SOCKETS, WRITER
-from service.api.headers import ANY
+from service.api.headers import is_foreign
 from service.api.inbox import FAILED, LOST, Farewell, Inbox, Socket
 from service.api.ingest import LARGE_BYTES_MIN, Tally, uncounted
 from service.api.persons import refuse_foreign
@@ -67,21 +67,11 @@ def _refusal(request: web.Request, socket: Socket) -> web.Response | None:
     if "Sec-WebSocket-Protocol" in request.headers:
         metrics.REFUSALS.labels("unknown_subprotocol").inc()
         return problem(400, "unknown_subprotocol", "no subprotocol is spoken here, so none may be asked for")
-    if _is_foreign(request):
+    if is_foreign(request):
         metrics.REFUSALS.labels("foreign_origin").inc()
         detail = "pages of this origin may not open streams (PLAYHEAD_CORS_ORIGINS names those that may)"
         return problem(403, "foreign_origin", detail)
     return None
-
-
-def _is_foreign(request: web.Request) -> bool:
-    """Whether a page of another origin asks, and none that may. Browsers let any page open a WebSocket anywhere."""
-    origin = request.headers.get("Origin")
-    allowed = request.app[SETTINGS].origins
-    if origin is None or ANY in allowed or origin in allowed:
-        return False
-    host = request.host.lower()
-    return origin not in (f"http://{host}", f"https://{host}")
 
 
 class Stream:

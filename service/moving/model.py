@@ -52,6 +52,8 @@ class Unit(StrEnum):
 class UserCourse:
     """A course that a user was given. `attempt` is theirs that it shows: the last one, or one that was closed.
 
+    Lists are by `listed_us`: of the last one that is when the course was first assigned, which is `created_us`, too,
+    where the old system did not make another one each year.
     `lessons` is how those stood when it was read, in the order of the course.
     """
 
@@ -68,6 +70,7 @@ class UserCourse:
     last_viewed_us: int | None
     last_completed_us: int | None
     is_last: bool = True
+    listed_us: int = 0
     lessons: tuple[LessonNow, ...] = field(default=(), compare=False, repr=False)
 
 

@@ -35,7 +35,7 @@ Keys = list["Key | None"]
 class Place(NamedTuple):
     """Where a list goes on: after this one. `shown` is its id if it shows a closed attempt, else empty."""
 
-    created_us: int
+    listed_us: int
     user: str
     shown: str
 
@@ -191,7 +191,7 @@ class Reading:
 
 def place_of(last: UserCourse) -> Place:
     """From where a list that ended with this one goes on."""
-    return Place(last.created_us, last.user, "" if last.is_last else last.user_course)
+    return Place(last.listed_us, last.user, "" if last.is_last else last.user_course)
 
 
 async def _fill(connection: Connection, keys: Collection[Key]) -> list[asyncpg.Record]:
@@ -223,7 +223,7 @@ def _page(
     following = [
         place
         for place in ordered
-        if since_us <= place.created_us <= until_us
+        if since_us <= place.listed_us <= until_us
         and (after is None or (place < after if descending else place > after))
     ]
     return [places[place] for place in following[:limit]]
@@ -232,7 +232,8 @@ def _page(
 def _user_course(key: Key, row: asyncpg.Record, lessons: Sequence[LessonNow]) -> UserCourse:
     is_last = key.attempt is None
     now = course_now(row, [one for one in lessons if one.watched.is_current or not is_last])
-    created_us = row["first_assigned_at"] if key.created_us is None else key.created_us
+    listed_us = row["first_assigned_at"] if key.created_us is None else key.created_us
+    created_us = row["created_at"] if is_last and row["created_at"] is not None else listed_us
     assigned_us = row["assigned_at"] if is_last else None
     changed_us = [
         created_us,
@@ -256,6 +257,7 @@ def _user_course(key: Key, row: asyncpg.Record, lessons: Sequence[LessonNow]) ->
         now.last_viewed_us,
         latest([row["last_completed_at"], now.completed_us]) if is_last else now.completed_us,
         is_last,
+        listed_us,
         tuple(lessons),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from service import metrics
 from service.errors import BadRequest
 from service.moving.forwarding import Shape, shape_of
+from service.moving.history import History
 from service.moving.model import Side, Unit
 from service.moving.old_api import OldApi
 from service.moving.reading import Reading
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 class Moving:
     def __init__(self, settings: Settings, database: Database, watched: Watched, writer: Writer) -> None:
         self.reading = Reading(database, watched)
+        self.history = History(database)
         self.old_api = OldApi.of(settings)
         self.stage = Stage(database)
         self.writing = Writing(self.reading, writer, self.old_api, Unit(settings.old_progress_unit))

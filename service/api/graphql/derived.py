@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union, get_args, get_origin
 
 import strawberry
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.tools import create_type
 from strawberry.types.field import StrawberryField
 
-from service.api.graphql.scalars import LONG, TIME
-from service.events.wire import Time
+from service.api.graphql.scalars import Long, Time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,34 +64,25 @@ def _output_field(name: str, field: FieldInfo) -> StrawberryField:
     return StrawberryField(
         python_name=field.alias or name,
         graphql_name=to_camel(name),
-        type_annotation=_annotation(field, output_of, int_type=LONG),
+        type_annotation=StrawberryAnnotation(_type_of(field.annotation, output_of, Long)),
         description=field.description,
     )
 
 
 def _input_field(name: str, field: FieldInfo) -> StrawberryField:
-    annotation = _annotation(field, input_of, int_type=int)
-    is_needed = field.is_required()
-    if not is_needed:
-        annotation = strawberry.annotation.StrawberryAnnotation(Union[annotation.annotation, None])  # noqa: UP007
+    found, is_needed = _type_of(field.annotation, input_of, int), field.is_required()
     return StrawberryField(
         python_name=field.alias or name,
         graphql_name=to_camel(name),
-        type_annotation=annotation,
+        type_annotation=StrawberryAnnotation(found if is_needed else Optional[found]),
         description=field.description,
-        **({} if is_needed else {"default": strawberry.UNSET}),
+        default=dataclasses.MISSING if is_needed else strawberry.UNSET,
     )
-
-
-def _annotation(field: FieldInfo, nested: Any, int_type: Any) -> strawberry.annotation.StrawberryAnnotation:
-    return strawberry.annotation.StrawberryAnnotation(_type_of(field.annotation, nested, int_type))
 
 
 def _type_of(given: Any, nested: Any, int_type: Any) -> Any:
     """The type of an annotation of pydantic's; what is said beside it is for REST's bodies, which are checked later."""
     origin = get_origin(given)
-    if given == Time:
-        return TIME
     if origin is Annotated:
         return _type_of(get_args(given)[0], nested, int_type)
     if origin in (Union, types.UnionType):
@@ -105,9 +97,10 @@ def _type_of(given: Any, nested: Any, int_type: Any) -> Any:
 
 
 def _union(parts: tuple[Any, ...], nested: Any, int_type: Any) -> Any:
+    """Null or not; that text or a number may stand in one place is so of moments alone."""
     others = [_type_of(part, nested, int_type) for part in parts if part is not type(None)]
-    assert len(others) == 1, parts
-    return others[0] | None if type(None) in parts else others[0]
+    found = others[0] if len(others) == 1 else Time
+    return Optional[found] if type(None) in parts else found
 
 
 _SCALARS: Mapping[Any, Any] = {str: str, float: float, bool: bool}

@@ -47,6 +47,18 @@ class Catalogue:
         async with self._database.transaction() as connection:
             return await read_course(connection, course)
 
+    async def named(self, courses: Sequence[str]) -> dict[str, Course]:
+        """Those of these that there are, archived ones, too."""
+        async with self._database.transaction() as connection:
+            found = await connection.fetch(query("select_courses_named"), list(courses))
+            lessons = await connection.fetch(query("select_lessons"), list(courses))
+        return _courses(found, lessons)
+
+    async def lessons_named(self, lessons: Sequence[str]) -> dict[str, Lesson]:
+        """Those of these that there are, also those that left their courses."""
+        rows = await self._database.rows("select_known_lessons", list(lessons))
+        return {row["lesson"]: lesson_of(row) for row in rows}
+
     async def archive(self, course: str, now_us: int) -> Course:
         """Not assigned and not renewed any more; what is assigned goes on. Raises NotFound."""
         async with self._database.transaction() as connection:
@@ -59,8 +71,7 @@ class Catalogue:
             found = await connection.fetch(query("select_courses"), after, with_archived, limit)
             names = [row["course"] for row in found]
             lessons = await connection.fetch(query("select_lessons"), names)
-        by_course = {course: list(rows) for course, rows in groupby(lessons, itemgetter("course"))}
-        return [course_of(row, by_course.get(row["course"], ())) for row in found]
+        return list(_courses(found, lessons).values())
 
     async def lesson(self, lesson: str) -> LessonHistory:
         """Also one that left its course. Raises NotFound."""
@@ -73,6 +84,11 @@ class Catalogue:
             Revision(one["revision"], one["slug"], one["duration_ms"], one["made_at"]) for one in revisions
         )
         return LessonHistory(row["course"], lesson_of(row), history, row["removed_at"])
+
+
+def _courses(rows: Sequence[asyncpg.Record], lessons: Sequence[asyncpg.Record]) -> dict[str, Course]:
+    by_course = {course: list(some) for course, some in groupby(lessons, itemgetter("course"))}
+    return {row["course"]: course_of(row, by_course.get(row["course"], ())) for row in rows}
 
 
 async def read_course(connection: Connection, course: str) -> Course:

@@ -66,6 +66,11 @@ class Teams:
         rows = await self._database.rows("select_teams_of_user", user)
         return frozenset(row["team"] for row in rows)
 
+    async def those_in(self, users: Iterable[str], teams: Iterable[str]) -> set[str]:
+        """Which of these users belong to any of these teams."""
+        rows = await self._database.rows("select_those_in_teams", list(users), list(teams))
+        return {row["user_id"] for row in rows}
+
 
 def _no_team(team: str) -> NotFound:
     return NotFound(f"there is no team {team!r}")

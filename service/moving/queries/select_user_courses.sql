@@ -2,6 +2,7 @@
 -- In the order of these.
 SELECT
     w.place, a.course, a.user_id, a.first_assigned_at, a.assigned_at, a.last_completed_at, u.user_course,
+    u.created_at,
     t.attempt, t.opened_at, t.due_at, t.started_at, t.last_viewed_at, t.completed_at, t.closed_at
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS w (course, user_id, shown, place)
 JOIN assignments AS a ON a.course = w.course AND a.user_id = w.user_id
