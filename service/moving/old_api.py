@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, ServerDisconnectedError
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 _CREDENTIALS: Final = ("Authorization", "X-Api-Key")
 """All of a client's headers that are passed on: it is for the old system, too, to say what the client may."""
 
+_ANSWERED: Final = frozenset((200, *range(400, 500)))
+"""Statuses with which it says what it thinks of a request; all others say that something is broken."""
+
+_JSON: Final = frozenset(
+    ("application/json", "application/graphql-response+json", "application/graphql+json")
+)
+"""What is passed on. A page of whatever stands in between would be shown as if it were ours."""
+
 _TRIES: Final = 2
 """A connection that was kept open may be closed by the other side in the moment in which it is used again."""
 
@@ -28,14 +38,15 @@ _SAID_CHARS_MAX: Final = 300
 Document = dict[str, Any]
 
 
-class OldAnswer(NamedTuple):
-    """As it came."""
+@dataclass(frozen=True)
+class OldAnswer:
+    """As it came: JSON."""
 
     status: int
     body: bytes
-    content_type: str = "application/json"
+    content_type: str
 
-    @property
+    @cached_property
     def document(self) -> Document:
         """Empty where it is none."""
         try:
@@ -59,6 +70,11 @@ class OldAnswer(NamedTuple):
         """What it says was wrong, in one line."""
         messages = [str(error.get("message", "")) for error in self.errors]
         return " ".join("; ".join(messages or [f"the answer is {self.status}"]).split())[:_SAID_CHARS_MAX]
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether nothing was wrong with what was asked."""
+        return self.status == 200 and bool(self.data) and not self.errors
 
 
 class OldApi:
@@ -88,7 +104,7 @@ class OldApi:
     async def ask(self, document: Document, headers: Mapping[str, str]) -> Document:
         """The `data` of an answer without errors. Raises OldApiRefused with what it says otherwise."""
         answer = await self.post(document, headers)
-        if answer.status != 200 or answer.errors or not answer.data:
+        if not answer.is_taken:
             raise OldApiRefused(f"the old system said: {answer.said}")
         return answer.data
 
@@ -103,9 +119,13 @@ class OldApi:
                 "unreachable", f"cannot be reached: {failed or type(failed).__name__}"
             ) from None
         metrics.OLD_API_SECONDS.observe(clock.steady_seconds() - started)
-        if answer.status >= 500 or answer.status == 429:
+        if answer.status not in _ANSWERED or answer.status == 429:
             raise _unavailable("failed", f"answered {answer.status}: {answer.said}")
-        if answer.status != 200 or answer.errors:
+        if answer.content_type not in _JSON:
+            raise _unavailable(
+                "failed", f"answered {answer.status} with {answer.content_type}, which is no JSON"
+            )
+        if answer.status != 200:
             metrics.OLD_API_FAILURES.labels("refused").inc()
         return answer
 

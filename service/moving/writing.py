@@ -174,7 +174,7 @@ class Writing:
 
     async def _pass_on(self, old_api: OldApi, document: Document, headers: Mapping[str, str]) -> None:
         answer = await old_api.post(document, headers)
-        if not _is_taken(answer) and not _is_taken_before(answer):
+        if not answer.is_taken and not _is_taken_before(answer):
             raise OldApiRefused(f"the old system did not take it: {answer.said}")
 
     async def _count(self, told: _Told, at_us: int, point: str | None = None) -> None:
@@ -216,10 +216,6 @@ def position_ms(progress: float, unit: Unit, duration_ms: int | None) -> int:
         end = f"at most the end of the lesson, at {duration_ms / limits.MS:g} s"
         raise _wrong("progress", "past_the_end", progress, end)
     return min(position, duration_ms)
-
-
-def _is_taken(answer: OldAnswer) -> bool:
-    return answer.status == 200 and bool(answer.data) and not answer.errors
 
 
 def _is_taken_before(answer: OldAnswer) -> bool:
