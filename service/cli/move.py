@@ -14,7 +14,7 @@ from service import clock, settings
 from service.api.shapes import moment
 from service.cli.move_compare import AsJson, compare, run_comparison
 from service.courses.database import Database
-from service.errors import SettingsError, Unavailable
+from service.errors import OldApiRefused, OldApiUnavailable, SettingsError
 from service.moving.model import Side
 from service.moving.old_api import OldApi
 from service.moving.queries import query
@@ -136,13 +136,14 @@ async def _reached(configured: Settings) -> str:
     old_api, started = OldApi.of(configured), clock.steady_seconds()
     assert old_api
     try:
-        answer = await old_api.post({"query": "{ __typename }"}, configured.old_headers)
-    except Unavailable as failed:
+        await old_api.ask({"query": "{ __typename }"}, configured.old_headers)
+    except OldApiUnavailable as failed:
         return f"NOT REACHED: {failed}"
+    except OldApiRefused as refused:
+        return f"REFUSES US: {refused}"
     finally:
         await old_api.close()
-    seconds = clock.steady_seconds() - started
-    return f"answers in {seconds * 1000:.0f} ms" if answer.data else f"REFUSES US: {answer.said}"
+    return f"answers in {(clock.steady_seconds() - started) * 1000:.0f} ms"
 
 
 async def _known(database: Database) -> Facts:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
-_CREDENTIALS: Final = ("Authorization", "X-Api-Key")
+_CREDENTIALS: Final = frozenset(("authorization", "x-api-key"))
 """All of a client's headers that are passed on: it is for the old system, too, to say what the client may."""
 
 _ANSWERED: Final = frozenset((200, *range(400, 500)))
@@ -97,18 +97,18 @@ class OldApi:
         await self._http.close()
 
     async def post(self, document: Document, headers: Mapping[str, str]) -> OldAnswer:
-        """Its answer to a GraphQL request, whatever it says; of `headers` those that are credentials go along."""
-        shown = {name: value for name in _CREDENTIALS if (value := headers.get(name)) is not None}
+        """Its answer to a client's request, whatever it says; of `headers` those that are credentials go along."""
+        shown = {name: value for name, value in headers.items() if name.lower() in _CREDENTIALS}
         return await self._post(orjson.dumps(document), shown)
 
     async def ask(self, document: Document, headers: Mapping[str, str]) -> Document:
-        """The `data` of an answer without errors. Raises OldApiRefused with what it says otherwise."""
-        answer = await self.post(document, headers)
+        """The `data` of an answer to ourselves, with all of `headers`. Raises OldApiRefused with what it says else."""
+        answer = await self._post(orjson.dumps(document), headers)
         if not answer.is_taken:
             raise OldApiRefused(f"the old system said: {answer.said}")
         return answer.data
 
-    async def _post(self, body: bytes, shown: dict[str, str]) -> OldAnswer:
+    async def _post(self, body: bytes, shown: Mapping[str, str]) -> OldAnswer:
         started = clock.steady_seconds()
         try:
             answer = await self._tried(body, shown)
@@ -129,7 +129,7 @@ class OldApi:
             metrics.OLD_API_FAILURES.labels("refused").inc()
         return answer
 
-    async def _tried(self, body: bytes, shown: dict[str, str]) -> OldAnswer:
+    async def _tried(self, body: bytes, shown: Mapping[str, str]) -> OldAnswer:
         for left in reversed(range(_TRIES)):
             try:
                 return await self._once(body, shown)
@@ -138,7 +138,7 @@ class OldApi:
                     raise
         raise AssertionError
 
-    async def _once(self, body: bytes, shown: dict[str, str]) -> OldAnswer:
+    async def _once(self, body: bytes, shown: Mapping[str, str]) -> OldAnswer:
         """Redirects are not followed: they might lead away from TLS, credentials and all."""
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **shown}
         async with self._http.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:

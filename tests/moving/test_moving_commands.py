@@ -28,7 +28,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, both: Both, redis_url: str, dat
         "REDIS_URL": redis_url,
         "DATABASE_URL": database_url,
         "OLD_API_URL": f"{both.old.url}?stage=live",
-        "OLD_API_HEADERS": f"X-Api-Key: {API_KEY}",
+        "OLD_API_HEADERS": f"x-api-key: {API_KEY}\nX-Our-Own: 1",
         "FOLLOW_INTERVAL_SECONDS": "0.1",
     }.items():
         monkeypatch.setenv(f"PLAYHEAD_{name}", value)
@@ -49,7 +49,7 @@ async def test_status_tells_how_far_it_is(
     assert (told["user_courses"], told["user_lessons"], told["assignments"]) == (3, 6, 3)
     monkeypatch.setenv("PLAYHEAD_OLD_API_HEADERS", "X-Api-Key: wrong")
     await status()
-    assert "REFUSES US: You are not authorized" in capsys.readouterr().out
+    assert "REFUSES US: the old system said: You are not authorized" in capsys.readouterr().out
     both.old.kill()
     await status()
     assert "NOT REACHED: the old system cannot be reached" in capsys.readouterr().out

@@ -30,9 +30,15 @@ class Stranger:
     broken: int = 0
     """So many connections that it closes without a word."""
     asked: list[tuple[dict[str, str], Any]] = field(default_factory=list)
+    """Headers by their names in small letters, and bodies."""
 
     async def answer(self, request: web.Request) -> web.Response:
-        self.asked.append((dict(request.headers), orjson.loads(await request.read())))
+        self.asked.append(
+            (
+                {name.lower(): value for name, value in request.headers.items()},
+                orjson.loads(await request.read()),
+            )
+        )
         if self.broken:
             self.broken -= 1
             assert request.transport
@@ -54,6 +60,7 @@ async def listening(stranger: Stranger) -> AsyncIterator[OldApi]:
 
 
 async def test_of_what_a_client_sends_its_credentials_are_passed_on() -> None:
+    """Of what is set for ourselves, all."""
     stranger, document = Stranger(), {"query": "{ n }", "variables": {"a": [1, "é"]}}
     given = {
         "authorization": "Bearer x",
@@ -65,11 +72,13 @@ async def test_of_what_a_client_sends_its_credentials_are_passed_on() -> None:
     async with listening(stranger) as old_api:
         answer = await old_api.post(document, CIMultiDict(given))
         [(headers, asked)] = stranger.asked
+        assert await old_api.ask({}, {"x-api-key": "ours", "X-Our-Own": "1"}) == {"n": 1}
+        assert (stranger.asked[1][0]["x-api-key"], stranger.asked[1][0]["x-our-own"]) == ("ours", "1")
     assert (answer.status, answer.body, answer.content_type) == (200, stranger.body, "application/json")
-    assert (headers["Authorization"], headers["X-Api-Key"], asked) == ("Bearer x", "da2-x", document)
-    assert headers["Content-Type"] == "application/json"
-    assert not headers.keys() & {"Cookie", "X-Amz-Date"}
-    assert "here" not in headers["Host"]
+    assert (headers["authorization"], headers["x-api-key"], asked) == ("Bearer x", "da2-x", document)
+    assert headers["content-type"] == "application/json"
+    assert not headers.keys() & {"cookie", "x-amz-date"}
+    assert "here" not in headers["host"]
 
 
 async def test_an_error_of_its_own_is_an_answer() -> None:
