@@ -32,6 +32,15 @@ def lesson_of(given: str) -> tuple[str, str] | None:
     return _unpacked(given, _LESSON)
 
 
+def is_name(given: str) -> bool:
+    """Whether anything can be called so: Postgres' text holds no more."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return _BETWEEN not in given
+
+
 def _packed(thing: str, user: str) -> str:
     return urlsafe_b64encode(f"{thing}{_BETWEEN}{user}".encode()).rstrip(b"=").decode()
 
@@ -45,4 +54,4 @@ def _unpacked(given: str, kind: str) -> tuple[str, str] | None:
         thing, found, user = urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode().partition(_BETWEEN)
     except (Error, ValueError):
         return None
-    return (thing, user) if found and _packed(thing, user) == packed else None
+    return (thing, user) if found and is_name(user) and _packed(thing, user) == packed else None

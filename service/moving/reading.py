@@ -74,7 +74,7 @@ class Reading:
 
     async def user_courses(self, names: Sequence[str]) -> list[UserCourse | None]:
         """By their ids, in the same order; None where there is none."""
-        rows = await self._rows("select_named_user_courses", list(names))
+        rows = await self._rows("select_named_user_courses", list(filter(ids.is_name, names)))
         known = {row["user_course"]: Key.of(row) for row in rows}
         return await self._of([known.get(name) or _key_in(name) for name in names])
 
@@ -90,6 +90,8 @@ class Reading:
         user: str | None = None,
     ) -> list[UserCourse]:
         """By when they were made, `since_us` and `until_us` included; of all users, or of this one."""
+        if not ids.is_name(course):
+            return []
         if user is not None:
             rows = await self._rows("select_user_courses_of_pair", course, user)
             return await self._present(_page(rows, limit, after, since_us, until_us, descending=descending))
@@ -104,6 +106,8 @@ class Reading:
 
     async def of_user(self, user: str, limit: int, after: tuple[str, str] = ("", "")) -> list[UserCourse]:
         """By course; `after` is the course, and the id if that showed a closed attempt, of the last one before."""
+        if not ids.is_name(user):
+            return []
         rows = await self._rows("select_user_courses_of_user", user, *after, limit)
         return await self._present([Key.of(row) for row in rows])
 
@@ -135,6 +139,8 @@ class Reading:
 
     async def named(self, user_lesson: str) -> Named | None:
         """Whose it is, and the video that the lesson has now. None where there is none."""
+        if not ids.is_name(user_lesson):
+            return None
         lesson, user = ids.lesson_of(user_lesson) or (None, None)
         rows = await self._rows("select_named_lesson", user_lesson, lesson, user)
         return Named(*rows[0]) if rows else None
@@ -145,7 +151,7 @@ class Reading:
         return [_user_lessons(one, names) for one in user_courses]
 
     async def _lessons_named(self, names: Sequence[str]) -> dict[str, tuple[Key, str]]:
-        rows = await self._rows("select_named_user_lessons", list(names))
+        rows = await self._rows("select_named_user_lessons", list(filter(ids.is_name, names)))
         wanted = {row["user_lesson"]: (Key.of(row), row["lesson"]) for row in rows}
         made = {name: given for name in names if name not in wanted and (given := ids.lesson_of(name))}
         if made:

@@ -8,11 +8,13 @@ from strawberry.dataloader import DataLoader
 
 from service.api.context import COURSES, MOVING
 from service.api.courses import shapes
+from service.moving.ids import is_name
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from service.api.courses.shapes import Json
+    from service.courses.model import Lesson
     from service.moving.history import PastPoint, PointsAsked
     from service.moving.model import UserCourse, UserLesson
 
@@ -31,9 +33,13 @@ class Loading:
         self.points: DataLoader[PointsAsked, list[PastPoint]] = DataLoader(history.points)
 
     async def _courses(self, names: list[str]) -> list[Json | None]:
-        found = await self._catalogue.named(names)
+        found = await self._catalogue.named(list(filter(is_name, names)))
         return [shapes.course(found[name]) if name in found else None for name in names]
 
     async def _lessons(self, names: list[str]) -> list[Json | None]:
-        found = await self._catalogue.lessons_named(names)
-        return [shapes.lesson(found[name]) if name in found else None for name in names]
+        found = await self._catalogue.lessons_named(list(filter(is_name, names)))
+        return [_lesson(*found[name]) if name in found else None for name in names]
+
+
+def _lesson(course: str, found: Lesson) -> Json:
+    return {"course": course, **shapes.lesson(found)}

@@ -28,6 +28,10 @@ def _lesson_id(root: Parent[Any]) -> ID:
     return ID(root["lesson"])
 
 
+def _lesson_course_id(root: Parent[Any]) -> ID | None:
+    return ID(root["course"]) if "course" in root else None
+
+
 def _duration(root: Parent[Any]) -> float:
     return float(root["duration_seconds"])
 
@@ -38,6 +42,9 @@ COURSE = output_of(
 LESSON = output_of(
     Lesson,
     strawberry.field(resolver=_lesson_id, name="id", description="the same as `lesson`"),
+    strawberry.field(
+        resolver=_lesson_course_id, name="courseId", description="null within a course, which it is of"
+    ),
     strawberry.field(resolver=_duration, name="duration", description="in seconds"),
 )
 

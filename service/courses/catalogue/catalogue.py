@@ -54,10 +54,10 @@ class Catalogue:
             lessons = await connection.fetch(query("select_lessons"), list(courses))
         return _courses(found, lessons)
 
-    async def lessons_named(self, lessons: Sequence[str]) -> dict[str, Lesson]:
-        """Those of these that there are, also those that left their courses."""
+    async def lessons_named(self, lessons: Sequence[str]) -> dict[str, tuple[str, Lesson]]:
+        """Those of these that there are, with their courses, also those that left them."""
         rows = await self._database.rows("select_known_lessons", list(lessons))
-        return {row["lesson"]: lesson_of(row) for row in rows}
+        return {row["lesson"]: (row["course"], lesson_of(row)) for row in rows}
 
     async def archive(self, course: str, now_us: int) -> Course:
         """Not assigned and not renewed any more; what is assigned goes on. Raises NotFound."""
