@@ -135,6 +135,7 @@ SUBSCRIPTIONS = Gauge(
 READS_SWITCHED = Gauge(
     "playhead_reads_switched",
     "1 where playhead answers reads in the old shapes, 0 where the old system does; the least of all HTTP processes.",
+    ["shapes"],  # without a label it would be there, and 0, in processes that answer nothing
     registry=REGISTRY,
     multiprocess_mode="livemin",
 )

@@ -64,7 +64,7 @@ class Stage:
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(query("select_turn"))
         self._turn = Turn(Side(row["reads"]), row["switched_at"]) if row else BEGINNING
-        metrics.READS_SWITCHED.set(self.reads is Side.NEW)
+        metrics.READS_SWITCHED.labels("old").set(self.reads is Side.NEW)
         return self._turn
 
     async def switch(self, to: Side) -> Turn:

@@ -65,7 +65,7 @@ class Moving:
     async def kept(self) -> AsyncIterator[None]:
         """For so long it is looked who answers reads, and the old system is reached."""
         if self.old_api is None:
-            metrics.READS_SWITCHED.set(True)
+            metrics.READS_SWITCHED.labels("old").set(True)
             yield
             return
         stop = asyncio.Event()

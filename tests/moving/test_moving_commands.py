@@ -136,4 +136,4 @@ async def test_reads_are_switched_and_switched_back(
 
 
 def switched() -> float:
-    return float(metrics.READS_SWITCHED._value.get())
+    return float(metrics.READS_SWITCHED.labels("old")._value.get())
