@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from service import clock, settings
 from service.api.shapes import moment
 from service.cli.move_compare import AsJson, compare, run_comparison
+from service.cli.move_import import import_
 from service.courses.database import Database
 from service.errors import OldApiRefused, OldApiUnavailable, SettingsError
 from service.moving.model import Side
@@ -33,6 +34,7 @@ move = App(
     "docs/moving.md is the plan. The old system is the one that PLAYHEAD_OLD_API_URL names.",
 )
 move.command(compare)
+move.command(import_, name="import")
 
 Facts = dict[str, object]
 

@@ -15,5 +15,11 @@ MIGRATE: Final = (_PLAYHEAD, 1)
 MAKE_DAYS: Final = (_PLAYHEAD, 2)
 """Held while day partitions are made."""
 
+IMPORT: Final = (_PLAYHEAD, 3)
+"""Held, by its connection, as long as an import out of another system goes on."""
+
+TRY: Final = "SELECT pg_try_advisory_lock({}, {})"
+"""Takes the lock, if nobody has it, and keeps it for as long as the connection lives. Gives whether it did."""
+
 TAKE: Final = "SELECT pg_advisory_xact_lock({}, {})"
 """Waits for the lock and keeps it until the transaction ends, so that no crash can leave it behind."""

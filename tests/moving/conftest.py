@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from service.moving.old_api import OldApi
 from tests.api.conftest import valkey
 from tests.courses.conftest import api, cinema, emptied_redis_url, name
+from tests.courses.school import put
 from tests.moving.old_process import OldProcess, old_process
 from tests.moving.sides import Both
+from tests.moving.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.courses.cinema import Cinema
 
@@ -41,3 +45,11 @@ async def both(cinema: Cinema, old: OldProcess) -> AsyncIterator[Both]:
     await made.fill()
     yield made
     await old_api.close()
+
+
+@pytest.fixture
+async def town(cinema: Cinema, redis_url: str, database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    await put(cinema.courses)
+    connection = await asyncpg.connect(database_url)
+    yield Town(cinema, redis_url, database_url, tmp_path, connection)
+    await connection.close()

@@ -16,7 +16,7 @@ TABLES = (
     "staged_courses",
     "staged_lessons",
     "staged_points",
-    "staged_turns",
+    "staged_stints",
     "staged_ways",
     "staged_targets",
     "imported_lessons",
@@ -28,7 +28,7 @@ def upgrade() -> None:
     add_staged_courses()
     add_staged_lessons()
     add_staged_points()
-    add_staged_turns()
+    add_staged_stints()
     add_staged_ways()
     add_staged_targets()
     add_imported_lessons()
@@ -145,21 +145,31 @@ def add_staged_points() -> None:
     )
 
 
-def add_staged_turns() -> None:
+def add_staged_stints() -> None:
     op.create_table(
-        "staged_turns",
+        "staged_stints",
         sa.Column("course", sa.Text(collation="C"), nullable=False, comment="at what"),
         sa.Column("user_id", sa.Text(collation="C"), nullable=False, comment="whose"),
         sa.Column(
-            "turn",
+            "stint",
             sa.Integer(),
             nullable=False,
             comment="counts the attempts that the import has to do with, from 1, of each user and course",
         ),
         sa.Column("user_course", sa.Text(collation="C"), nullable=True, comment="that shows it from then on"),
         sa.Column("attempt", sa.BigInteger(), nullable=True, comment="which it is; NULL until it is opened"),
+        sa.Column("is_opened", sa.Boolean(), nullable=False, comment="whether the import opened it"),
         sa.Column(
-            "opened_us", sa.BigInteger(), nullable=False, comment="since when it was there; us since 1970"
+            "created_us",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when the user course was made; us since 1970",
+        ),
+        sa.Column(
+            "opened_us",
+            sa.BigInteger(),
+            nullable=False,
+            comment="since when the attempt was there; us since 1970",
         ),
         sa.Column("due_us", sa.BigInteger(), nullable=True, comment="when it is due; us since 1970"),
         sa.Column("started_us", sa.BigInteger(), nullable=True, comment="when it was started; us since 1970"),
@@ -181,10 +191,10 @@ def add_staged_turns() -> None:
             nullable=True,
             comment="when the next one took its place; us since 1970",
         ),
-        sa.PrimaryKeyConstraint("turn", "course", "user_id", name="pk_staged_turns"),
+        sa.PrimaryKeyConstraint("stint", "course", "user_id", name="pk_staged_stints"),
         comment="attempts that an import opens or goes on with, one after the other",
     )
-    op.create_index("ix_staged_turns_course_user_id", "staged_turns", ["course", "user_id"])
+    op.create_index("ix_staged_stints_course_user_id", "staged_stints", ["course", "user_id"])
 
 
 def add_staged_ways() -> None:
@@ -194,10 +204,10 @@ def add_staged_ways() -> None:
         sa.Column("course", sa.Text(collation="C"), nullable=False, comment="which course"),
         sa.Column("user_id", sa.Text(collation="C"), nullable=False, comment="whose"),
         sa.Column(
-            "turn",
+            "stint",
             sa.Integer(),
             nullable=False,
-            comment="in which turn its points count; 0: in none, since its attempt is closed",
+            comment="in which stint its points count; 0: in none, since its attempt is closed",
         ),
         sa.Column(
             "until_us",
@@ -205,7 +215,7 @@ def add_staged_ways() -> None:
             nullable=True,
             comment="points up to then count in another one; us since 1970",
         ),
-        sa.Column("turn_before", sa.Integer(), nullable=False, comment="in that one; 0: in none"),
+        sa.Column("stint_before", sa.Integer(), nullable=False, comment="in that one; 0: in none"),
         sa.PrimaryKeyConstraint("user_course", name="pk_staged_ways"),
         comment="to which attempts the points of a user course belong",
     )
@@ -222,20 +232,18 @@ def add_staged_targets() -> None:
         sa.Column("revision", sa.Integer(), nullable=False, comment="the video that it has now"),
         sa.Column("slug", sa.Text(collation="C"), nullable=False, comment="the movie of that video"),
         sa.Column("duration_ms", sa.Integer(), nullable=False, comment="of that video"),
-        sa.Column("turn", sa.Integer(), nullable=False, comment="as of its user course"),
+        sa.Column("stint", sa.Integer(), nullable=False, comment="as of its user course"),
         sa.Column("until_us", sa.BigInteger(), nullable=True, comment="as of its user course; us since 1970"),
-        sa.Column("turn_before", sa.Integer(), nullable=False, comment="as of its user course"),
-        sa.Column("progress", sa.Double(), nullable=True, comment="where the user was, in the old unit"),
-        sa.Column("furthest", sa.Double(), nullable=True, comment="how far the user came, in the old unit"),
+        sa.Column("stint_before", sa.Integer(), nullable=False, comment="as of its user course"),
+        sa.Column("position_ms", sa.Integer(), nullable=True, comment="where the user was, as it says"),
+        sa.Column("furthest_ms", sa.Integer(), nullable=True, comment="how far the user came, as it says"),
+        sa.Column("told_us", sa.BigInteger(), nullable=True, comment="as of when it says so; us since 1970"),
         sa.Column("started_us", sa.BigInteger(), nullable=True, comment="when it was started; us since 1970"),
         sa.Column(
             "completed_us", sa.BigInteger(), nullable=True, comment="when it was completed; us since 1970"
         ),
         sa.Column(
             "viewed_us", sa.BigInteger(), nullable=True, comment="when it was last viewed; us since 1970"
-        ),
-        sa.Column(
-            "told_us", sa.BigInteger(), nullable=True, comment="as of when it says all that; us since 1970"
         ),
         sa.PrimaryKeyConstraint("user_lesson", name="pk_staged_targets"),
         comment="where the points of a user lesson go, and what it says itself",
