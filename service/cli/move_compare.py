@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import sys
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -13,13 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import clock, settings
 from service.api.shapes import moment
+from service.cli.move_import import Files, renamed
 from service.courses.store import Courses
 from service.errors import SettingsError
 from service.limits import PAGE_MAX
 from service.moving.comparing import Comparison
+from service.moving.exports import files_of
 from service.moving.model import Unit
 from service.moving.old_api import OldApi
-from service.moving.old_side import DATES, Kind, OldPages
+from service.moving.old_rows import Names
+from service.moving.old_side import DATES, Kind, OldExports, OldPages
 from service.moving.queries import query
 from service.moving.reading import Reading
 from workers.servers import database_url_of
@@ -47,6 +51,9 @@ SETTLE_MARGIN_SECONDS = 2.0
 async def compare(
     *,
     course: Annotated[list[str] | None, Parameter(negative="")] = None,
+    courses: Files = None,
+    lessons: Files = None,
+    field: Annotated[list[str] | None, Parameter(negative="")] = None,
     tolerance_seconds: Seconds = None,
     settle_seconds: Seconds = None,
     as_json: AsJson = False,
@@ -60,6 +67,12 @@ async def compare(
     ----------
     course
         Only this course; may be given more than once. All of playhead's by default.
+    courses
+        Exports of UserCourse to compare with, in place of the old system: files or folders, `-` is standard input.
+    lessons
+        The same of UserLesson. Either may be left out.
+    field
+        What a field is called in the exports, as `courseId=trainingId`. May be given more than once.
     tolerance_seconds
         By how much dates may differ; PLAYHEAD_FOLLOW_INTERVAL_SECONDS and a little by default.
     settle_seconds
@@ -67,9 +80,13 @@ async def compare(
     as_json
         A line for each difference, and a last one with the counts.
     """
+    exports = OldExports(files_of(courses or ()), files_of(lessons or ()), Names(renamed(field or ())))
+    if exports.apart and course:
+        raise SettingsError("--course is for the old system itself: exports are compared as a whole")
     counts = await run_comparison(
         settings.load(),
         course,
+        exports if exports.apart else None,
         tolerance_seconds=tolerance_seconds,
         settle_seconds=settle_seconds,
         as_json=as_json,
@@ -80,6 +97,7 @@ async def compare(
 async def run_comparison(
     configured: Settings,
     courses: Sequence[str] | None = None,
+    exports: OldExports | None = None,
     *,
     tolerance_seconds: float | None = None,
     settle_seconds: float | None = None,
@@ -95,7 +113,7 @@ async def run_comparison(
         compared = [one async for one in _courses(store)] if courses is None else list(courses)
         for one in courses or ():
             await store.catalogue.get(one)
-        async with _old_side(configured, compared) as old:
+        async with nullcontext(exports) if exports else _old_side(configured, compared) as old:
             comparison = Comparison(
                 old,
                 reading,
@@ -111,6 +129,8 @@ async def run_comparison(
                 )
                 async for found in comparison.differences():
                     print(_line(found, as_json=as_json))
+    if exports and exports.unreadable:
+        print(f"playhead: {exports.unreadable:,} rows could not be read, and were left out", file=sys.stderr)
     _tell(comparison.counts, clock.steady_seconds() - started, as_json=as_json)
     return comparison.counts
 

@@ -88,7 +88,7 @@ async def import_(
     if sum(path == STDIN for paths in given.values() for path in paths or ()) > 1:
         raise SettingsError("standard input (`-`) can be read only once")
     files = [(kind, path) for kind, paths in given.items() for path in files_of(paths or ())]
-    names, configured = Names(_renamed(field or ())), settings.load()
+    names, configured = Names(renamed(field or ())), settings.load()
     with _rejects(rejects) as tell, Bar(Console(stderr=True)) as bar:
         async with run_on(configured, bar) as run:
             earlier = None if dry_run else await run.finish_earlier(tell)
@@ -107,14 +107,14 @@ async def import_(
     return 0 if books.balances and (earlier is None or earlier.balances) else 1
 
 
-def _renamed(fields: Sequence[str]) -> dict[str, str]:
-    renamed = {name: other for name, _, other in (one.partition("=") for one in fields)}
-    for name, other in renamed.items():
+def renamed(fields: Sequence[str]) -> dict[str, str]:
+    found = {name: other for name, _, other in (one.partition("=") for one in fields)}
+    for name, other in found.items():
         if not name or not other:
             raise SettingsError(
                 f"--field {name}: expected a name and what it is called, as userLessonId=other"
             )
-    return renamed
+    return found
 
 
 @contextmanager

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from service.moving.reading import Place, Reading
 
     Shown = str | float | bool | None
-    Pending = dict[Key, list["Difference"]]
+    Pending = dict[Key, "Doubt"]
 
 LOOKS_MAX: Final = 3
 """At what differs, after the first one: who plays while both sides are read differs by chance, but not so often."""
@@ -50,6 +50,13 @@ class Difference(NamedTuple):
     field: str
     old: Shown
     new: Shown
+
+
+class Doubt(NamedTuple):
+    """What differs now, and the row that it came with; None where only playhead has it."""
+
+    row: OldRow | None
+    differences: list[Difference]
 
 
 @dataclass(slots=True)
@@ -119,22 +126,23 @@ class Comparison:
             if not pending:
                 return []
             await asyncio.sleep(self._settle_seconds)
-            keys = list(pending)
+            doubts = list(pending.items())
             pending = {}
-            for first in range(0, len(keys), PAGE_ROWS):
-                pending |= await self._look_again(keys[first : first + PAGE_ROWS])
-        found = [one for some in pending.values() for one in some]
+            for first in range(0, len(doubts), PAGE_ROWS):
+                pending |= await self._look_again(dict(doubts[first : first + PAGE_ROWS]))
+        found = [one for doubt in pending.values() for one in doubt.differences]
         for kind, _ in {(one.kind, one.id) for one in found}:
             self.counts.differing[kind] += 1
         self.counts.differences += len(found)
         return found
 
-    async def _look_again(self, keys: Sequence[Key]) -> Pending:
-        rows = await self._old.again(keys)
+    async def _look_again(self, doubts: Pending) -> Pending:
+        known = [doubt.row for doubt in doubts.values() if doubt.row]
+        rows = await self._old.again(known, [key for key, doubt in doubts.items() if not doubt.row])
         pending = await self._look(list(rows.values()))
-        gone = [key for key in keys if key not in rows]
+        gone = [key for key in doubts if key not in rows]
         found = await self._new(gone)
-        return pending | {key: [_there(key, is_old=False)] for key in gone if found.get(key) is not None}
+        return pending | {key: _only_here(key) for key in gone if found.get(key) is not None}
 
     async def _look(self, rows: Sequence[OldRow]) -> Pending:
         """What differs now, by the row that it came with."""
@@ -144,8 +152,8 @@ class Comparison:
         lessons = dict(
             zip([row.key for row in with_lessons], await self._reading.lessons_of(courses), strict=True)
         )
-        pending = {row.key: list(self._of(row, new[row.key], lessons.get(row.key))) for row in rows}
-        return {key: found for key, found in pending.items() if found}
+        doubts = (Doubt(row, list(self._of(row, new[row.key], lessons.get(row.key)))) for row in rows)
+        return {doubt.row.key: doubt for doubt in doubts if doubt.row and doubt.differences}
 
     async def _new(self, keys: Sequence[Key]) -> dict[Key, UserCourse | UserLesson | None]:
         courses = [key for key in keys if key.kind is Kind.COURSE]
@@ -179,6 +187,8 @@ class Comparison:
         if self._is_same_date(shown.get("lastCompletedDate"), shown["dateCompleted"]):
             # Some old systems note it when a course is completed, others when it is reset: until then both are right.
             del shown["lastCompletedDate"]
+        if row.facts["user"] is None:
+            del shown["user"]  # a lesson's, which its course says
         for name, told in shown.items():
             was = row.facts[name]
             if name in PLACES and isinstance(new, UserLesson):
@@ -205,12 +215,16 @@ class Comparison:
         return abs(places[0] - places[1]) < PLACE_MS
 
     async def _only_new(self) -> AsyncIterator[Pending]:
-        """User courses that the old system did not have when it was asked."""
-        for course in self._courses:
+        """What the old system did not have when it was asked."""
+        for course in self._courses if self._old.apart else ():
             after: Place | None = None
             while page := await self._reading.of_course(course, PAGE_ROWS, after=after):
-                keys = (Key(Kind.COURSE, one.user_course) for one in page)
-                yield {key: [_there(key, is_old=False)] for key in keys if key not in self._seen}
+                keys = [Key(Kind.COURSE, one.user_course) for one in page]
+                if Kind.LESSON in self._old.apart:
+                    lessons = await self._reading.lessons_of(page)
+                    keys += [Key(Kind.LESSON, one.user_lesson) for some in lessons for one in some]
+                unseen = (key for key in keys if key.kind in self._old.apart and key not in self._seen)
+                yield {key: _only_here(key) for key in unseen}
                 after = place_of(page[-1])
 
 
@@ -239,6 +253,10 @@ def facts_of(new: UserCourse | UserLesson, unit: Unit) -> dict[str, str | float 
 
 def _there(key: Key, *, is_old: bool) -> Difference:
     return Difference(*key, EXISTS, is_old, not is_old)
+
+
+def _only_here(key: Key) -> Doubt:
+    return Doubt(None, [_there(key, is_old=False)])
 
 
 class _Seen:

@@ -7,10 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from service.errors import OldApiRefused
-from service.events.quantities import microseconds
+from service.moving.books import Wrong
+from service.moving.exports import documents
+from service.moving.old_rows import Fields, Names
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from service.moving.old_api import OldApi
 
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
 PAGE_ROWS: Final = 50
 """User courses asked for at once, with all of their lessons."""
 
+EXPORTED_ROWS: Final = 500
+"""Rows of a file that are looked at together."""
+
 LESSONS_MAX: Final = 1000
 """Of one user course: twice as many as a course may have here."""
 
 ASKED_AT_ONCE: Final = 8
 """Requests that the old system is given at the same time."""
 
-TEXTS: Final = ("courseId", "lessonId", "user", "status")
 PLACES: Final = ("progress", "maxProgress")
 DATES: Final = ("createdAt", "dueDate", "dateStarted", "dateCompleted", "dateLastViewed", "lastCompletedDate")
 
@@ -51,41 +56,88 @@ class OldRow(NamedTuple):
     lessons: tuple[OldRow, ...] | None = None
 
 
-_COMMON: Final = ("user", "status", "dateStarted", "dateCompleted", "dateLastViewed")
-FIELDS: Final = {
-    Kind.COURSE: ("courseId", *_COMMON, "dueDate", "lastCompletedDate", "createdAt"),
-    Kind.LESSON: ("lessonId", *_COMMON, "progress", "maxProgress"),
-}
-"""What is compared of each."""
-
-
 class OldSide(Protocol):
-    """Where rows come from."""
+    """Where rows come from. `apart` are the kinds of which all rows come, each by itself."""
+
+    apart: frozenset[Kind]
 
     def pages(self) -> AsyncIterator[list[OldRow]]:
-        """All of them, some at a time; no user course comes after a lesson of its."""
+        """All of them, some at a time; no user course comes after a lesson."""
         ...
 
-    async def again(self, keys: Sequence[Key]) -> dict[Key, OldRow]:
-        """These as they are now; who is not there any more is left out."""
+    async def again(self, rows: Sequence[OldRow], keys: Sequence[Key]) -> dict[Key, OldRow]:
+        """These rows, and those of these keys, as they are now; who is not there any more is left out."""
         ...
 
 
-def row_of(kind: Kind, document: Mapping[str, Any]) -> OldRow:
-    """Raises ValueError where it has no id, or a date that is none."""
-    identity = document.get("id")
-    if not isinstance(identity, str) or not identity:
-        raise ValueError(f"a {kind} without an id")
-    facts: Facts = {}
-    for name in FIELDS[kind]:
-        given = document.get(name)
-        facts[name] = microseconds(given) if given is not None and name in DATES else given
-    return OldRow(Key(kind, identity), facts)
+def course_row(document: Mapping[str, Any], fields: Fields) -> OldRow:
+    """Raises Wrong."""
+    read = fields.course(dict(document), 0)
+    facts: Facts = {
+        "courseId": read.course,
+        "user": read.user,
+        "status": document.get("status"),
+        "createdAt": read.created_us,
+        "dueDate": read.due_us,
+        "dateStarted": read.started_us,
+        "dateCompleted": read.completed_us,
+        "dateLastViewed": read.viewed_us,
+        "lastCompletedDate": read.last_completed_us,
+    }
+    return OldRow(Key(Kind.COURSE, read.user_course), facts)
 
 
-_LESSON: Final = f"id {' '.join(FIELDS[Kind.LESSON])}"
+def lesson_row(document: Mapping[str, Any], fields: Fields) -> OldRow:
+    """Raises Wrong."""
+    read = fields.lesson(dict(document), 0)
+    facts: Facts = {
+        "lessonId": read.lesson,
+        "user": read.user,
+        "status": document.get("status"),
+        "progress": read.progress,
+        "maxProgress": read.furthest,
+        "dateStarted": read.started_us,
+        "dateCompleted": read.completed_us,
+        "dateLastViewed": read.viewed_us,
+    }
+    return OldRow(Key(Kind.LESSON, read.user_lesson), facts)
+
+
+class OldExports:
+    """Of exported files: as they were then. Raises Unreadable."""
+
+    def __init__(self, courses: Sequence[Path], lessons: Sequence[Path], names: Names) -> None:
+        self.apart = frozenset(
+            kind for kind, files in ((Kind.COURSE, courses), (Kind.LESSON, lessons)) if files
+        )
+        self.unreadable = 0
+        self._files = [*((course_row, file) for file in courses), *((lesson_row, file) for file in lessons)]
+        self._fields = Fields(names, 0)
+
+    async def pages(self) -> AsyncIterator[list[OldRow]]:
+        for row_of, file in self._files:
+            page: list[OldRow] = []
+            for document in documents(file):
+                try:
+                    page.append(row_of(document, self._fields))
+                except Wrong:
+                    self.unreadable += 1
+                if len(page) == EXPORTED_ROWS:
+                    yield page
+                    page = []
+            if page:
+                yield page
+
+    async def again(self, rows: Sequence[OldRow], keys: Sequence[Key]) -> dict[Key, OldRow]:
+        """They stay as they are."""
+        del keys
+        return {row.key: row for row in rows}
+
+
+_DATES: Final = "dateStarted dateCompleted dateLastViewed createdAt"
+_LESSON: Final = f"id lessonId user status progress maxProgress {_DATES}"
 _COURSE: Final = (
-    f"id {' '.join(FIELDS[Kind.COURSE])}"
+    f"id courseId user status dueDate lastCompletedDate {_DATES}"
     f" userLessons(limit: {LESSONS_MAX}) {{ items {{ {_LESSON} }} nextToken }}"
 )
 _LIST: Final = (
@@ -103,6 +155,7 @@ class OldPages:
         self._old_api = old_api
         self._headers = headers
         self._courses = list(courses)
+        self.apart = frozenset({Kind.COURSE})
 
     async def pages(self) -> AsyncIterator[list[OldRow]]:
         for course in self._courses:
@@ -117,7 +170,7 @@ class OldPages:
                 if token is None:
                     break
 
-    async def again(self, keys: Sequence[Key]) -> dict[Key, OldRow]:
+    async def again(self, rows: Sequence[OldRow], keys: Sequence[Key]) -> dict[Key, OldRow]:
         turns = asyncio.Semaphore(ASKED_AT_ONCE)
 
         async def one(key: Key) -> OldRow | None:
@@ -125,8 +178,8 @@ class OldPages:
                 item = await self._ask(_GET, {"id": key.id}, "getUserCourse")
             return _with_lessons(item) if item is not None else None
 
-        rows = await asyncio.gather(*map(one, keys))
-        return {row.key: row for row in rows if row is not None}
+        found = await asyncio.gather(*map(one, (*(row.key for row in rows), *keys)))
+        return {row.key: row for row in found if row is not None}
 
     async def _ask(self, query: str, variables: Mapping[str, object], field: str) -> Any:
         data = await self._old_api.ask({"query": query, "variables": variables}, self._headers)
@@ -135,11 +188,16 @@ class OldPages:
 
 def _with_lessons(document: Mapping[str, Any]) -> OldRow:
     """Raises OldApiRefused for what cannot be read."""
+    fields = Fields(Names(), 0)
     try:
-        listed = document["userLessons"]
-        lessons = [row_of(Kind.LESSON, item) for item in listed["items"] if item is not None]
-        row, is_more = row_of(Kind.COURSE, document), listed.get("nextToken") is not None
-    except (ValueError, KeyError, TypeError, AttributeError) as unreadable:
+        row, listed = course_row(document, fields), document["userLessons"]
+        lessons = [
+            lesson_row({**item, "userCourseId": row.key.id}, fields)
+            for item in listed["items"]
+            if item is not None
+        ]
+        is_more = listed.get("nextToken") is not None
+    except (Wrong, KeyError, TypeError, AttributeError) as unreadable:
         raise OldApiRefused(f"the old system said what cannot be read: {unreadable}") from None
     if is_more:
         raise OldApiRefused(f"the user course {row.key.id!r} has more than {LESSONS_MAX} lessons")

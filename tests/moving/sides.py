@@ -14,6 +14,7 @@ from tests.moving.old_process import AS_SERVER
 if TYPE_CHECKING:
     from service.moving.comparing import Difference
     from service.moving.old_api import OldApi
+    from service.moving.old_side import OldSide
     from tests.courses.cinema import Cinema
     from tests.moving.old_process import OldProcess
 
@@ -79,14 +80,14 @@ class Both:
             at,
         )
 
-    def comparison(self, **changes: Any) -> Comparison:
+    def comparison(self, side: OldSide | None = None, **changes: Any) -> Comparison:
         reading = Reading(self.cinema.courses.database, self.cinema.watching.watched)
-        pages = OldPages(self.old_api, AS_SERVER, ["safety"])
         how = {"tolerance_us": 1_000_000, "settle_seconds": 0.0} | changes
+        pages = side or OldPages(self.old_api, AS_SERVER, ["safety"])
         return Comparison(pages, reading, ["safety"], Unit.SECONDS, **how)
 
-    async def differences(self, **changes: Any) -> list[Difference]:
-        return sorted([one async for one in self.comparison(**changes).differences()], key=str)
+    async def differences(self, side: OldSide | None = None, **changes: Any) -> list[Difference]:
+        return sorted([one async for one in self.comparison(side, **changes).differences()], key=str)
 
     async def change(self, table: str, user: str, **values: Any) -> None:
         for name, value in values.items():

@@ -18,6 +18,8 @@ from tests.integration.waiting import until
 from tests.moving.old_system import API_KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.moving.sides import Both
 
 
@@ -89,9 +91,18 @@ async def test_compare_lists_what_differs(both: Both, capsys: pytest.CaptureFixt
     assert counts["UserCourse"] == {"compared": 3, "differing": 2}
 
 
-async def test_compare_says_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_compare_says_what_it_cannot_do(
+    both: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(NotFound, match="'nothing'"):
         await compare(course=["nothing"])
+    files = await both.old.export(tmp_path)
+    with pytest.raises(SettingsError, match="as a whole"):
+        await compare(course=["safety"], courses=[files["courses"]])
+    assert (
+        await compare(courses=[files["courses"]], lessons=[tmp_path / "UserLesson.jsonl"], settle_seconds=0)
+        == 0
+    )
     monkeypatch.delenv("PLAYHEAD_OLD_API_URL")
     with pytest.raises(SettingsError, match="names no old system"):
         await compare()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.moving.comparing import Difference
-from service.moving.old_side import Kind
+from service.moving.old_rows import Names
+from service.moving.old_side import Kind, OldExports
 from tests.courses.school import DAY_US, NOW, assign
 from tests.moving.sides import DUE_US, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
 
@@ -99,10 +101,10 @@ async def test_what_agrees_when_it_is_looked_at_again_is_none(both: Both) -> Non
     comparison = both.comparison()
     found = comparison._old.again
 
-    async def mended(keys: Any) -> Any:
-        looked.append(len(keys))
+    async def mended(rows: Any, keys: Any) -> Any:
+        looked.append(len(rows))
         await both.change("UserLesson", "cleo", progress=0.0)
-        return await found(keys)
+        return await found(rows, keys)
 
     comparison._old.again = mended  # type: ignore[method-assign]
     assert [one async for one in comparison.differences()] == []
@@ -117,3 +119,34 @@ async def test_memory_is_bounded_by_settling_early(both: Both, monkeypatch: pyte
     comparison = both.comparison()
     assert len([one async for one in comparison.differences()]) == 6
     assert comparison.counts.differing == {Kind.LESSON: 6}
+
+
+async def test_exports_are_compared_as_the_old_system_is(both: Both, tmp_path: Path) -> None:
+    await both.change("UserLesson", "ann", maxProgress=77.0)
+    await both.change("UserCourse", "bob", dueDate=None)
+    await both.old.connection.execute("""DELETE FROM "UserCourse" WHERE "user" = 'cleo'""")
+    await both.old.connection.execute("""DELETE FROM "UserLesson" WHERE id = 'ul cleo rules'""")
+    files = await both.old.export(tmp_path)
+    with files["lessons"].open("ab") as file:
+        file.write(
+            b'{"id": "ul dan intro", "userCourseId": "?", "lessonId": "intro", "createdAt": "2026-03-01T10:00Z"}'
+        )
+        file.write(b'\n{"id": 7}\nnonsense\n')
+    expected = {
+        Kind.COURSE: [
+            course("uc bob safety", "dueDate", None, DUE_US),
+            course("uc cleo safety", "exists", False, True),
+        ],
+        Kind.LESSON: [
+            lesson("ul ann intro", "maxProgress", 77.0, 50.0),
+            lesson("ul ann rules", "maxProgress", 77.0, 0.0),
+            lesson("ul cleo rules", "exists", False, True),
+            lesson("ul dan intro", "exists", True, False),
+        ],
+    }
+    courses, lessons = [files["courses"]], [files["lessons"]]
+    side = OldExports(courses, lessons, Names())
+    assert await both.differences(side) == sorted(expected[Kind.COURSE] + expected[Kind.LESSON], key=str)
+    assert side.unreadable == 1  # what is no JSON was never a row
+    assert await both.differences(OldExports(courses, [], Names())) == expected[Kind.COURSE]
+    assert await both.differences(OldExports([], lessons, Names())) == expected[Kind.LESSON]
