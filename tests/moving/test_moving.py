@@ -120,6 +120,7 @@ async def test_the_whole_move(move: Move, tmp_path: Path, capsys: pytest.Capture
     await clients_notice_nothing(move)
     await is_filled(move, tmp_path)
     assert await compare(settle_seconds=0) == 0
+    await who_was_assigned_meanwhile_is_brought_along(move, tmp_path, capsys)
     await each_planted_difference_is_found(move, capsys)
     before = await all_reads(move)
     async with viewers(move) as watching:
@@ -173,6 +174,21 @@ async def is_filled(move: Move, folder: Path) -> None:
     files = await move.old.export(folder)
     courses, lessons, progress = ([files[kind]] for kind in ("courses", "lessons", "progress"))
     assert await import_(courses=courses, lessons=lessons, progress=progress) == 0
+
+
+async def who_was_assigned_meanwhile_is_brought_along(
+    move: Move, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the next import; what was there stays as it is, also what was counted on both sides since."""
+    await move.old.assign("safety", "eve", "2026-11-01T08:00:00Z")
+    await move.client("ann").watched("ul ann film", STEP_S)
+    capsys.readouterr()
+    assert await compare(settle_seconds=0) == 1
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "UserCourse uc eve safety  exists: old there, new not there"
+    ]
+    await is_filled(move, folder)
+    assert await compare() == 0
 
 
 async def each_planted_difference_is_found(move: Move, capsys: pytest.CaptureFixture[str]) -> None:

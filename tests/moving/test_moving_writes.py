@@ -9,13 +9,24 @@ import pytest
 from graphql import parse
 
 from service import metrics
-from service.errors import Forbidden, Invalid, NotFound, OldApiRefused, OldApiUnavailable, PlayheadError
+from service.courses.database import Database
+from service.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    OldApiRefused,
+    OldApiUnavailable,
+    PlayheadError,
+    PostgresUnavailable,
+)
 from service.moving import ids
 from service.moving.forwarding import Asked
 from service.moving.model import Side, Unit
+from service.moving.reading import Reading
 from service.moving.store import Moving
 from service.moving.writing import position_ms
 from service.settings import Settings
+from tests.api.conftest import NO_POSTGRES
 from tests.courses.school import NOW, assign, put
 from tests.moving.old_client import CREATE_PROGRESS, UPDATE_USER_LESSON
 from tests.moving.old_process import AS_SERVER, as_person
@@ -291,7 +302,28 @@ async def test_the_old_system_is_held_to_its_time(both: Moving, cinema: Cinema, 
     assert await counted(cinema) == (0, None, 0)
 
 
-async def test_units_are_of_the_lesson(both: Moving) -> None:
+async def test_who_was_known_before_is_known_while_postgres_is_away(
+    both: Moving, cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await both.writing.point(INTRO, 5, headers=ANN, may_write=anns)
+    away = await Database.connect(NO_POSTGRES)
+    monkeypatch.setattr(both.writing, "_names", Reading(away, cinema.watching.watched))
+    monkeypatch.setattr("service.moving.writing.NAMED_SECONDS", 0.0)
+    await both.writing.point(INTRO, 10, headers=ANN, may_write=anns)
+    assert await counted(cinema) == (10_000, 10_000, 2)
+    with pytest.raises(PostgresUnavailable):
+        await both.writing.point(RULES, 10, headers=ANN, may_write=anns)
+    monkeypatch.setattr(both.stage, "_database", away)
+    with pytest.raises(PostgresUnavailable):
+        await both.stage.look()
+    assert both.reads is Side.OLD
+    monkeypatch.setattr(both.stage, "_turn", None)
+    with pytest.raises(PostgresUnavailable, match="who answers reads"):
+        assert both.reads
+    await away.close()
+
+
+def test_units_are_of_the_lesson() -> None:
     assert position_ms(12.3456, Unit.SECONDS, 100_000) == 12_346
     assert position_ms(0.5, Unit.FRACTION, 60_500) == 30_250
     assert position_ms(50, Unit.PERCENT, 60_500) == 30_250
