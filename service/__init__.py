@@ -24,8 +24,8 @@ of the counters (`service.stored.scopes`). `service.api.courses` is its edge; `w
 `workers.levelling` and `workers.following` keep them level with what is counted. `service.api.video` is the edge of
 players: what they report becomes events (`service.api.video.playing`), and `workers.stale` closes who falls silent.
 
-`service.moving` is how one gets here: `service.moving.store` stands in front of an old system and has its points written to
-both sides, `service.moving.reading` shows courses in its shapes, `service.moving.importing` brings its rows along,
+`service.moving` is how one gets here from another system. `service.moving.store` stands in front of that and has points
+written to both, `service.moving.reading` shows courses in its shapes, `service.moving.importing` brings its rows along,
 `service.moving.comparing` holds both against each other, and `service.moving.stage` says who answers reads.
 
 `service.access` decides who may do what, and where playhead may listen without asking; `service.api.guard` asks,
