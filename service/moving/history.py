@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from service.moving.ids import SESSION_PREFIX
 from service.moving.queries import query
 from service.moving.reading import LAST_US
-from service.moving.writing import SESSION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from typing import Final
 
+SESSION_PREFIX: Final = "old/"
+"""Of the session of each UserLesson's points: the import knows by it what came by the old mutation."""
+
 _COURSE: Final = "course-"
 _LESSON: Final = "lesson-"
 _BETWEEN: Final = "\0"

@@ -25,9 +25,9 @@ from service.errors import Conflict
 from service.moving import staging
 from service.moving.books import Books
 from service.moving.counting import book_events, events_of
+from service.moving.ids import SESSION_PREFIX as DUAL_PREFIX
 from service.moving.judging import Goal, Judged, Rules, Stored, judge, skip_unknown
 from service.moving.queries import query
-from service.moving.writing import SESSION_PREFIX as DUAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence

@@ -82,7 +82,7 @@ def _lesson_now(watched: WatchedLesson, records: Sequence[LessonRecord]) -> Less
     if started_us is None:
         started_us = viewed_us
     completed_us = earliest(record.completed_us for record in records)
-    if completed_us is None and watched.completion.is_complete:
+    if completed_us is None and watched.is_complete:
         completed_us = latest([viewed_us, started_us])
     if completed_us is not None:
         status = Status.COMPLETED

@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.events.event import Event
 from service.moving.forwarding import new_id, with_ids, writes_of
+from service.moving.ids import SESSION_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     """Raises Forbidden where what this user watches is not for the caller to say."""
 
     Named = tuple[str, str, str, int]
-
-SESSION_PREFIX: Final = "old/"
-"""Of the session of each UserLesson: the import knows by it what came this way."""
 
 NAMED_SECONDS: Final = 30.0
 """How long it may take until another video of a lesson is the one that counts."""

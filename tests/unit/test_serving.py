@@ -8,6 +8,17 @@ import sys
 import pytest
 
 
+def test_what_only_graphql_needs_is_loaded_with_its_first_request() -> None:
+    """Who starts or asks for help does not wait for it."""
+    code = """if True:
+        import sys, service.cli.main, workers.supervisor
+        print("graphql" in sys.modules)
+        import service.api.app
+        print("strawberry" in sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "gets", "is_said"), [(900, 900, False), (50, 100, False), (5000, 2000, True)]
 )

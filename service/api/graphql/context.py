@@ -35,6 +35,8 @@ class Context:
     takes: frozenset[OperationType]
     shown: str | None = None
     connection_params: object = field(default=None, repr=False)
+    is_checked: bool = False
+    """Whether its one operation was found good already."""
 
     @property
     def app(self) -> web.Application:

@@ -75,10 +75,12 @@ class Checked(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        asked = self.execution_context
-        asked.pre_execution_errors = DOCUMENTS.check(
-            asked.query or "", asked.variables or {}, asked.operation_name, asked.context.takes
-        )
+        asked, context = self.execution_context, self.execution_context.context
+        asked.pre_execution_errors = []
+        if not context.is_checked:
+            asked.pre_execution_errors = DOCUMENTS.check(
+                asked.query or "", asked.variables or {}, asked.operation_name, context.takes
+            )
         yield
 
 
@@ -108,7 +110,7 @@ Answer = dict[str, Any]
 def document_of(wanted: Wanted, context: Context) -> DocumentNode | list[GraphQLError]:
     """What is asked for, or what is wrong with it."""
     errors = DOCUMENTS.check(wanted.query, wanted.variables, wanted.operation_name, context.takes)
-    node = DOCUMENTS.read(wanted.query).node
+    node, context.is_checked = DOCUMENTS.read(wanted.query).node, not errors
     return all_told(errors) if errors or node is None else node
 
 

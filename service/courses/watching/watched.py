@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.assigning.noting import Progress, credited_of, note
-from service.courses.completion import Completion, completion_of
+from service.courses.cells import all_of
+from service.courses.completion import Completion, completion_of, needed_cells
+from service.courses.model import cells_of
 from service.courses.queries import query
 from service.errors import NotFound
 from service.rules.spans import whole_cells
@@ -69,6 +71,12 @@ class WatchedLesson:
     def verified_cells(self) -> int:
         """How far it is covered from second 0 without a hole: the limit of seeking."""
         return whole_cells(self.seen)
+
+    @property
+    def is_complete(self) -> bool:
+        """As `completion` says, in a tenth of the time."""
+        seen_cells = (self.seen & all_of(cells_of(self.duration_ms))).bit_count()
+        return seen_cells >= needed_cells(self.duration_ms, self.threshold_permille)
 
     @property
     def completion(self) -> Completion:
