@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from graphql import parse
+from redis.asyncio import Redis
 
 from service import metrics
 from service.courses.database import Database
@@ -27,6 +30,7 @@ from service.moving.store import Moving
 from service.moving.writing import position_ms
 from service.settings import Settings
 from tests.api.conftest import NO_POSTGRES
+from tests.courses.cinema import cinema_on
 from tests.courses.school import NOW, assign, put
 from tests.moving.old_client import CREATE_PROGRESS, UPDATE_USER_LESSON
 from tests.moving.old_process import AS_SERVER, as_person
@@ -37,8 +41,43 @@ if TYPE_CHECKING:
     from tests.courses.cinema import Cinema
     from tests.moving.old_process import OldProcess
 
-INTRO, RULES = "ul ann intro", "ul ann rules"
-ANN = as_person("ann")
+
+@dataclass(frozen=True)
+class Ann:
+    """Somebody whom no other test knows."""
+
+    user: str
+
+    @property
+    def intro(self) -> str:
+        return f"ul {self.user} intro"
+
+    @property
+    def rules(self) -> str:
+        return f"ul {self.user} rules"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return as_person(self.user)
+
+    async def may_write(self, user: str) -> None:
+        if user != self.user:
+            raise Forbidden("foreign_user", "not yours")
+
+
+@pytest.fixture
+def ann() -> Ann:
+    return Ann(f"ann {uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture(scope="module")
+async def cinema(redis_url: str, module_database_url: str) -> AsyncIterator[Cinema]:
+    """One for all of these tests, which is quicker than one for each."""
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushall()
+        async with cinema_on(redis, module_database_url) as made:
+            await put(made.courses)
+            yield made
 
 
 def moving_of(cinema: Cinema, **settings: Any) -> Moving:
@@ -47,19 +86,24 @@ def moving_of(cinema: Cinema, **settings: Any) -> Moving:
 
 
 @pytest.fixture
-async def both(cinema: Cinema, old: OldProcess) -> AsyncIterator[Moving]:
+async def both(cinema: Cinema, old: OldProcess, ann: Ann) -> AsyncIterator[Moving]:
     """Ann has a course on both sides, under the same ids; Bob only in the old system."""
     await old.put_course("safety", intro=100, rules=60.5)
-    for user in ("ann", "bob"):
+    for user in (ann.user, "bob"):
         await old.assign("safety", user, "2026-03-01T10:00:00Z")
-    await put(cinema.courses)
-    await assign(cinema.courses, "ann")
-    await cinema.level()
+    await assign(cinema.courses, ann.user)
+    await cinema.level(user=ann.user)
     async with cinema.courses.database.transaction() as connection:
-        await connection.execute("INSERT INTO user_courses VALUES ('uc ann', 'safety', 'ann', NULL, $1)", NOW)
+        course = f"uc {ann.user} safety"
         await connection.execute(
-            "INSERT INTO user_lessons SELECT 'ul ann ' || lesson, 'uc ann', lesson, 'ann' FROM lessons"
+            "INSERT INTO user_courses VALUES ($1, 'safety', $2, NULL, $3)", course, ann.user, NOW
         )
+        await connection.execute(
+            "INSERT INTO user_lessons SELECT 'ul ' || $2 || ' ' || lesson, $1, lesson, $2 FROM lessons",
+            course,
+            ann.user,
+        )
+        await connection.execute("DELETE FROM moving")
     moving = moving_of(cinema, old_api_url=old.url, old_api_timeout_seconds=5)
     async with moving.kept():
         await moving.stage.look()
@@ -70,12 +114,7 @@ async def anybodys(_user: str) -> None:
     """The caller may write everybody's."""
 
 
-async def anns(user: str) -> None:
-    if user != "ann":
-        raise Forbidden("foreign_user", "not yours")
-
-
-async def counted(cinema: Cinema, user: str = "ann", slug: str = "intro-v1") -> tuple[int, int | None, int]:
+async def counted(cinema: Cinema, user: str, slug: str = "intro-v1") -> tuple[int, int | None, int]:
     """Watch time, latest position and events."""
     [scopes] = await cinema.scopes.read([(user, slug)])
     latest = max(
@@ -97,86 +136,93 @@ def asking(query: str, **given: object) -> Asked:
 
 
 async def test_a_point_is_a_row_there_and_a_heartbeat_here(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     for progress in (5.0, 10.0, 15.5):
-        point = await both.writing.point(INTRO, progress, headers=ANN, may_write=anns)
-        assert (point.user, point.progress) == ("ann", progress)
-    assert await old.points(INTRO) == [5, 10, 15.5]
-    assert await counted(cinema) == (15_500, 15_500, 3)
+        point = await both.writing.point(ann.intro, progress, headers=ann.headers, may_write=ann.may_write)
+        assert (point.user, point.progress) == (ann.user, progress)
+    assert await old.points(ann.intro) == [5, 10, 15.5]
+    assert await counted(cinema, ann.user) == (15_500, 15_500, 3)
     await cinema.bench.settle()
     rows = await cinema.bench.connection.fetch(
-        "SELECT DISTINCT session, kind FROM events WHERE slug = 'intro-v1'"
+        "SELECT session, event_id FROM events WHERE user_id = $1 AND kind <> 'cut'", ann.user
     )
-    assert ("old/" + INTRO,) in {(row["session"],) for row in rows}
-    stored = {row["event_id"] for row in await cinema.bench.connection.fetch("SELECT event_id FROM events")}
-    known = {row["id"] for row in await old.connection.fetch('SELECT id FROM "UserLessonProgress"')}
-    assert known <= stored
+    assert {row["session"] for row in rows} == {"old/" + ann.intro}
+    known = await old.connection.fetch('SELECT id FROM "UserLessonProgress"')
+    assert {row["event_id"] for row in rows} == {row["id"] for row in known}
 
 
 async def test_a_repeated_point_succeeds_and_counts_once(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     """Also where only the old system had it before: then it counts now."""
     for _ in range(2):
-        await both.writing.point(INTRO, 5, point="p1", headers=ANN, may_write=anns)
-    assert (await old.points(INTRO), await counted(cinema)) == ([5], (5000, 5000, 1))
+        await both.writing.point(ann.intro, 5, point="p1", headers=ann.headers, may_write=ann.may_write)
+    assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([5], (5000, 5000, 1))
     await old.connection.execute(
-        """INSERT INTO "UserLessonProgress" VALUES ('p2', $1, 10, 'ann', now(), now())""", INTRO
+        """INSERT INTO "UserLessonProgress" VALUES ('p2', $1, 10, 'ann', now(), now())""", ann.intro
     )
-    await both.writing.point(INTRO, 10, point="p2", headers=ANN, may_write=anns)
-    assert (await old.points(INTRO), await counted(cinema)) == ([5, 10], (10_000, 10_000, 2))
+    await both.writing.point(ann.intro, 10, point="p2", headers=ann.headers, may_write=ann.may_write)
+    assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([5, 10], (10_000, 10_000, 2))
 
 
 async def test_what_the_old_system_does_not_take_counts_nowhere(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     with pytest.raises(OldApiRefused, match="You are not authorized"):
-        await both.writing.point(INTRO, 5, headers={}, may_write=anybodys)
+        await both.writing.point(ann.intro, 5, headers={}, may_write=anybodys)
     with pytest.raises(OldApiRefused, match="Not Authorized to access this"):
-        await both.writing.point(INTRO, 5, headers=as_person("bob"), may_write=anybodys)
+        await both.writing.point(ann.intro, 5, headers=as_person("bob"), may_write=anybodys)
     answer = await both.forwarded(
-        asking(CREATE_PROGRESS, userLessonId=INTRO, progress=5), as_person("bob"), anybodys
+        asking(CREATE_PROGRESS, userLessonId=ann.intro, progress=5), as_person("bob"), anybodys
     )
     assert answer
     assert answer.errors[0]["errorType"] == "Unauthorized"
     old.kill()
     for write in (
-        both.writing.point(INTRO, 5, headers=ANN, may_write=anns),
-        both.writing.update(INTRO, {"progress": 5}, headers=ANN, may_write=anns),
-        both.forwarded(asking(CREATE_PROGRESS, userLessonId=INTRO, progress=5), ANN, anns),
+        both.writing.point(ann.intro, 5, headers=ann.headers, may_write=ann.may_write),
+        both.writing.update(ann.intro, {"progress": 5}, headers=ann.headers, may_write=ann.may_write),
+        both.forwarded(
+            asking(CREATE_PROGRESS, userLessonId=ann.intro, progress=5), ann.headers, ann.may_write
+        ),
     ):
         with pytest.raises(OldApiUnavailable, match="the old system cannot be reached"):
             await write
-    assert await counted(cinema) == (0, None, 0)
+    assert await counted(cinema, ann.user) == (0, None, 0)
 
 
 async def test_what_is_no_place_in_the_lesson_goes_nowhere(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     for given in (-1, 110.5, math.nan, math.inf, 10**400, "5", True, [5]):
         with pytest.raises(Invalid):
-            await both.writing.point(INTRO, given, headers=ANN, may_write=anns)  # type: ignore[arg-type]
+            await both.writing.point(ann.intro, given, headers=ann.headers, may_write=ann.may_write)  # type: ignore[arg-type]
         with pytest.raises(Invalid):
-            await both.forwarded(asking(CREATE_PROGRESS, userLessonId=INTRO, progress=given), ANN, anns)
-    assert (await old.points(INTRO), await counted(cinema)) == ([], (0, None, 0))
+            await both.forwarded(
+                asking(CREATE_PROGRESS, userLessonId=ann.intro, progress=given), ann.headers, ann.may_write
+            )
+    assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([], (0, None, 0))
 
 
-async def test_a_little_past_the_end_is_the_end(both: Moving, cinema: Cinema, old: OldProcess) -> None:
-    await both.writing.point(INTRO, 109, headers=ANN, may_write=anns)
-    assert (await old.points(INTRO), await counted(cinema)) == ([109], (10_000, 100_000, 1))
+async def test_a_little_past_the_end_is_the_end(
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    await both.writing.point(ann.intro, 109, headers=ann.headers, may_write=ann.may_write)
+    assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([109], (10_000, 100_000, 1))
 
 
-async def test_another_s_lesson_is_told_as_unknown(both: Moving, cinema: Cinema, old: OldProcess) -> None:
+async def test_another_s_lesson_is_told_as_unknown(
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
     """Before anything is forwarded; the old system would have taken it from a server."""
 
     async def bobs(user: str) -> None:
-        raise Forbidden("foreign_user", "not yours") if user == "ann" else AssertionError
+        raise Forbidden("foreign_user", "not yours") if user == ann.user else AssertionError
 
     said = set()
     alone = moving_of(cinema)
     for name, moving in (
-        (INTRO, both),
+        (ann.intro, both),
         ("nothing", alone),
         ("\0", both),
         (ids.id_of_lesson("intro", "eve"), alone),
@@ -186,39 +232,41 @@ async def test_another_s_lesson_is_told_as_unknown(both: Moving, cinema: Cinema,
         said.add(str(refused.value).replace(repr(name), "…"))
     for query, field in ((CREATE_PROGRESS, "userLessonId"), (UPDATE_USER_LESSON, "id")):
         with pytest.raises(NotFound):
-            await both.forwarded(asking(query, progress=5, **{field: INTRO}), AS_SERVER, bobs)
+            await both.forwarded(asking(query, progress=5, **{field: ann.intro}), AS_SERVER, bobs)
     assert len(said) == 1
-    assert (await old.points(INTRO), await counted(cinema)) == ([], (0, None, 0))
+    assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([], (0, None, 0))
 
 
 async def test_what_only_the_old_system_knows_is_left_to_the_import(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     before = unknown_points()
-    point = await both.writing.point("ul bob intro", 5, headers=as_person("bob"), may_write=anns)
+    point = await both.writing.point("ul bob intro", 5, headers=as_person("bob"), may_write=ann.may_write)
     assert (point.user, await old.points("ul bob intro")) == (None, [5])
     assert unknown_points() == before + 1
     assert await counted(cinema, "bob") == (0, None, 0)
 
 
 async def test_an_update_counts_its_progress_and_nothing_else(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     given = {"progress": 10, "status": "Completed", "maxProgress": 100}
     for _ in range(2):
-        await both.writing.update(INTRO, given, headers=ANN, may_write=anns)
-    assert await counted(cinema) == (10_000, 10_000, 2)  # the second time at the same place
-    [lesson] = await both.reading.user_lessons([INTRO])
+        await both.writing.update(ann.intro, given, headers=ann.headers, may_write=ann.may_write)
+    assert await counted(cinema, ann.user) == (10_000, 10_000, 2)  # the second time at the same place
+    [lesson] = await both.reading.user_lessons([ann.intro])
     assert lesson
     assert (lesson.furthest_ms, lesson.status) == (10_000, "InProgress")
-    progress = await old.connection.fetchval('SELECT progress FROM "UserLesson" WHERE id = $1', INTRO)
+    progress = await old.connection.fetchval('SELECT progress FROM "UserLesson" WHERE id = $1', ann.intro)
     assert progress == 10
-    await both.writing.update(RULES, {"status": "InProgress"}, headers=ANN, may_write=anns)
-    assert await counted(cinema, slug="rules-v1") == (0, None, 0)
+    await both.writing.update(
+        ann.rules, {"status": "InProgress"}, headers=ann.headers, may_write=ann.may_write
+    )
+    assert await counted(cinema, ann.user, slug="rules-v1") == (0, None, 0)
 
 
 async def test_a_whole_mutation_is_forwarded_and_its_points_count(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     """Several at once, by fragments and literals; each gets an id that both sides know."""
     query = """
@@ -229,21 +277,23 @@ async def test_a_whole_mutation_is_forwarded_and_its_points_count(
     }
     fragment More on Mutation { updateUserLesson(input: {id: "ul ann intro", progress: 15}) { maxProgress } }
     """
-    asked = asking(query, userLessonId=INTRO, progress=10)
-    answer = await both.forwarded(asked, ANN, anns)
+    asked = asking(query.replace("ul ann", f"ul {ann.user}"), userLessonId=ann.intro, progress=10)
+    answer = await both.forwarded(asked, ann.headers, ann.may_write)
     assert answer
     assert not answer.errors
     assert answer.data["two"]["userLesson"] == {"status": "InProgress"}
     assert answer.data["updateUserLesson"] == {"maxProgress": 15}
-    assert await counted(cinema) == (15_000, 15_000, 2)
-    assert await counted(cinema, slug="rules-v1") == (10_000, 20_000, 1)
+    assert await counted(cinema, ann.user) == (15_000, 15_000, 2)
+    assert await counted(cinema, ann.user, slug="rules-v1") == (10_000, 20_000, 1)
     await cinema.bench.settle()
-    rows = await cinema.bench.connection.fetch("SELECT event_id FROM events WHERE event_id IS NOT NULL")
+    rows = await cinema.bench.connection.fetch(
+        "SELECT event_id FROM events WHERE user_id = $1 AND event_id IS NOT NULL", ann.user
+    )
     assert {row["event_id"] for row in rows} == {answer.data["one"]["id"], answer.data["two"]["id"]}
 
 
 async def test_of_a_mutation_what_failed_does_not_count(
-    both: Moving, cinema: Cinema, old: OldProcess
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
     query = """
     mutation Two($input: CreateUserLessonProgressInput!) {
@@ -252,27 +302,31 @@ async def test_of_a_mutation_what_failed_does_not_count(
     }
     """
     await old.connection.execute(
-        """INSERT INTO "UserLessonProgress" VALUES ('taken', $1, 5, 'ann', now(), now())""", RULES
+        """INSERT INTO "UserLessonProgress" VALUES ('taken', $1, 5, 'ann', now(), now())""", ann.rules
     )
-    answer = await both.forwarded(asking(query, userLessonId="ul bob intro", progress=5), ANN, anns)
+    answer = await both.forwarded(
+        asking(query.replace("ul ann", f"ul {ann.user}"), userLessonId="ul bob intro", progress=5),
+        ann.headers,
+        ann.may_write,
+    )
     assert answer
     assert len(answer.errors) == 2
-    assert await counted(cinema, slug="rules-v1") == (0, None, 0)
+    assert await counted(cinema, ann.user, slug="rules-v1") == (0, None, 0)
 
 
-async def test_a_repeated_mutation_is_for_playhead_to_answer(both: Moving, old: OldProcess) -> None:
+async def test_a_repeated_mutation_is_for_playhead_to_answer(ann: Ann, both: Moving, old: OldProcess) -> None:
     """The old system has nothing but an error for it."""
-    asked = asking(CREATE_PROGRESS, userLessonId=INTRO, progress=10, id="p1")
-    assert await both.forwarded(asked, ANN, anns)
-    assert await both.forwarded(asked, ANN, anns) is None
+    asked = asking(CREATE_PROGRESS, userLessonId=ann.intro, progress=10, id="p1")
+    assert await both.forwarded(asked, ann.headers, ann.may_write)
+    assert await both.forwarded(asked, ann.headers, ann.may_write) is None
 
 
-async def test_reads_are_forwarded_until_they_are_switched(both: Moving) -> None:
-    asked = asking('query { getUserCourse(id: "uc ann safety") { id status } }')
-    answer = await both.forwarded(asked, ANN, anns)
+async def test_reads_are_forwarded_until_they_are_switched(ann: Ann, both: Moving) -> None:
+    asked = asking(f'query {{ getUserCourse(id: "uc {ann.user} safety") {{ id status }} }}')
+    answer = await both.forwarded(asked, ann.headers, ann.may_write)
     assert answer
-    assert answer.data == {"getUserCourse": {"id": "uc ann safety", "status": "Assigned"}}
-    foreign = await both.forwarded(asked, as_person("bob"), anns)
+    assert answer.data == {"getUserCourse": {"id": f"uc {ann.user} safety", "status": "Assigned"}}
+    foreign = await both.forwarded(asked, as_person("bob"), ann.may_write)
     assert foreign
     assert (foreign.status, foreign.data) == (200, {"getUserCourse": None})
     for own in (
@@ -280,9 +334,11 @@ async def test_reads_are_forwarded_until_they_are_switched(both: Moving) -> None
         "{ movie(slug: 1) { slug } }",
         "subscription { onUpdateUserLesson { id } }",
     ):
-        assert await both.forwarded(asking(own), ANN, anns) is None
+        assert await both.forwarded(asking(own), ann.headers, ann.may_write) is None
     with pytest.raises(PlayheadError, match="in two requests"):
-        await both.forwarded(asking("{ getUserLesson(id: 1) { id } movie(slug: 1) { slug } }"), ANN, anns)
+        await both.forwarded(
+            asking("{ getUserLesson(id: 1) { id } movie(slug: 1) { slug } }"), ann.headers, ann.may_write
+        )
     turn = await both.stage.switch(Side.NEW)
     await both.stage.look()
     assert both.reads is Side.OLD
@@ -291,28 +347,30 @@ async def test_reads_are_forwarded_until_they_are_switched(both: Moving) -> None
         await both.stage.switch(Side.OLD)
 
 
-async def test_the_old_system_is_held_to_its_time(both: Moving, cinema: Cinema, old: OldProcess) -> None:
+async def test_the_old_system_is_held_to_its_time(
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
     assert old.popen
     impatient = moving_of(cinema, old_api_url=old.url, old_api_timeout_seconds=0.2)
     async with impatient.kept():
         old.pause()
         with pytest.raises(OldApiUnavailable, match="did not answer in time"):
-            await impatient.writing.point(INTRO, 5, headers=ANN, may_write=anns)
+            await impatient.writing.point(ann.intro, 5, headers=ann.headers, may_write=ann.may_write)
         old.resume()
-    assert await counted(cinema) == (0, None, 0)
+    assert await counted(cinema, ann.user) == (0, None, 0)
 
 
 async def test_who_was_known_before_is_known_while_postgres_is_away(
-    both: Moving, cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+    ann: Ann, both: Moving, cinema: Cinema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await both.writing.point(INTRO, 5, headers=ANN, may_write=anns)
+    await both.writing.point(ann.intro, 5, headers=ann.headers, may_write=ann.may_write)
     away = await Database.connect(NO_POSTGRES)
     monkeypatch.setattr(both.writing, "_names", Reading(away, cinema.watching.watched))
     monkeypatch.setattr("service.moving.writing.NAMED_SECONDS", 0.0)
-    await both.writing.point(INTRO, 10, headers=ANN, may_write=anns)
-    assert await counted(cinema) == (10_000, 10_000, 2)
+    await both.writing.point(ann.intro, 10, headers=ann.headers, may_write=ann.may_write)
+    assert await counted(cinema, ann.user) == (10_000, 10_000, 2)
     with pytest.raises(PostgresUnavailable):
-        await both.writing.point(RULES, 10, headers=ANN, may_write=anns)
+        await both.writing.point(ann.rules, 10, headers=ann.headers, may_write=ann.may_write)
     monkeypatch.setattr(both.stage, "_database", away)
     with pytest.raises(PostgresUnavailable):
         await both.stage.look()
