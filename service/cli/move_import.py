@@ -251,7 +251,7 @@ async def _importing(
             redis,
             partitions,
             past=PastAttempts(database, Levelling(database, Scopes(redis, partitions, writer, history))),
-            counting=Counting(database, writer, bar.say),
+            counting=Counting(database, writer, configured.partition_backlog_events_max, bar.say),
             unit=Unit(configured.old_progress_unit),
             constants=constants,
             say=bar.say,

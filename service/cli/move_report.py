@@ -54,10 +54,11 @@ def print_books(books: Books, *, is_trial: bool) -> None:
             print(f"for example {reason}: {example}")
     counted = books.progress.written + books.progress.merged
     if counted:
+        row_bytes = books.row_bytes * counted / books.progress.read
         print(
             f"{counted:,} points became {books.spans:,} spans, {books.seeks:,} seeks and {books.marks:,} marks:"
             f" {counted / max(1, books.events):.1f} rows : 1 event,"
-            f" {books.row_bytes / max(1, books.event_bytes):.1f} bytes : 1"
+            f" {row_bytes / max(1, books.event_bytes):.1f} bytes : 1"
         )
     elif books.events:
         print(f"{books.events:,} marks of where lessons say that they stand")

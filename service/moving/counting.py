@@ -7,7 +7,8 @@ That is moved only when the events are acknowledged. Killed in between, the same
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
@@ -19,7 +20,7 @@ from service.moving.old_rows import SESSION_PREFIX
 from service.moving.queries import query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from service.counters.writer import Writer
     from service.courses.database import Database
@@ -28,42 +29,54 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
+T = TypeVar("T")
+
+_WAIT_SECONDS: Final = 0.25
 _WAIT_SECONDS_MAX: Final = 10.0
 
 
 class Counting:
-    """Waits for as long as Redis takes nothing; `say` hears why."""
+    """Waits for as long as Redis takes nothing; `say` hears why. `backlog_max` is what one partition may hold."""
 
-    def __init__(self, database: Database, writer: Writer, say: Say) -> None:
+    def __init__(self, database: Database, writer: Writer, backlog_max: int, say: Say) -> None:
         self._database = database
         self._writer = writer
+        self._events_max = min(RUN_EVENTS_MAX, backlog_max)
         self._say = say
 
     async def count(self, judged: Sequence[Judged], books: Books) -> None:
         """In their order, each wholly: what was counted before counts no more."""
         events = [event for one in judged for event in events_of(one, clock.now_us())]
         book_events(events, books)
-        for first in range(0, len(events), RUN_EVENTS_MAX):
-            books.duplicates += await self._apply(events[first : first + RUN_EVENTS_MAX])
+        for first in range(0, len(events), self._events_max):
+            books.duplicates += await self._apply(events[first : first + self._events_max])
         await self._keep([one for one in judged if one.is_news])
 
-    async def _apply(self, events: list[Event]) -> int:
-        duplicates, tries = 0, 0
-        while events:
+    async def patiently(self, do: Callable[[], Awaitable[T]]) -> T:
+        """Do what changes nothing when it is done again, until nothing is away that it needs."""
+        for tries in count():
             try:
-                applied = await self._writer.apply(events)
+                return await do()
             except Unavailable as failed:
-                await self._wait(failed, tries := tries + 1)
-                continue
-            duplicates += applied.duplicates
-            events = [events[place] for place in sorted(applied.failures)]
-            if events:
-                await self._wait(next(iter(applied.failures.values())), tries := tries + 1)
-        return duplicates
+                self._say(f"{failed}; trying again")
+                await asyncio.sleep(min(_WAIT_SECONDS_MAX, _WAIT_SECONDS * 2**tries))
+        raise AssertionError
 
-    async def _wait(self, failed: Unavailable, tries: int) -> None:
-        self._say(f"{failed}; trying again")
-        await asyncio.sleep(min(_WAIT_SECONDS_MAX, failed.retry_after_seconds * tries))
+    async def _apply(self, events: list[Event]) -> int:
+        """Gives how many were duplicates. What failed while the rest did not is sent again."""
+        left, duplicates = events, 0
+
+        async def apply() -> None:
+            nonlocal left, duplicates
+            applied = await self._writer.apply(left)
+            duplicates += applied.duplicates
+            left = [left[place] for place in sorted(applied.failures)]
+            for failed in applied.failures.values():
+                raise failed
+
+        if left:
+            await self.patiently(apply)
+        return duplicates
 
     async def _keep(self, judged: Sequence[Judged]) -> None:
         if not judged:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -106,13 +107,13 @@ class Importing:
         if await staging.points_of(self._connection):
             await self._wait_for_flusher()
         for stint in range(1, await staging.stints_of(self._connection) + 1):
-            await self._past.begin(stint)
+            await self._counting.patiently(partial(self._past.begin, stint))
             async with aclosing(self._judged(stint, rules, books)) as points:
                 async for judged in points:
                     await self._counting.count(judged, books)
             async for judged in self._untold(stint, rules, books):
                 await self._counting.count(judged, books)
-            await self._past.end(stint)
+            await self._counting.patiently(partial(self._past.end, stint))
         books.seconds += clock.steady_seconds() - started
         await staging.finish(self._connection, staged.number, books)
 
@@ -146,6 +147,7 @@ class Importing:
     async def _fetched(self, stint: int, *, is_ahead: bool) -> AsyncGenerator[list[asyncpg.Record], None]:
         """`is_ahead`: what comes next is read while what came is counted."""
         async with self._connection.transaction():
+            await self._connection.execute(f"SET LOCAL work_mem = '{staging.SORT_MEMORY}'")
             cursor = await self._connection.cursor(query("read_staged_points"), stint)
             if not is_ahead:
                 while rows := await cursor.fetch(FETCHED_ROWS):

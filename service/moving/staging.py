@@ -40,6 +40,9 @@ TABLES: Final = {
     Kind.LESSONS: "staged_lessons",
     Kind.PROGRESS: "staged_points",
 }
+SORT_MEMORY: Final = "64MB"
+"""Of Postgres, for each sort of rows by the million; what is more lies on its disk meanwhile."""
+
 _FETCHED_ROWS: Final = 5000
 _SHOWN_ROWS: Final = 4096
 """So often it is told how far reading has come."""
@@ -49,6 +52,8 @@ _LESSON_COLUMNS: Final = len(LessonRow._fields)
 _EMPTY: Final = (
     "TRUNCATE staged_courses, staged_lessons, staged_points, staged_stints, staged_ways, staged_targets"
 )
+"""Whoever looks whether something is staged waits for that: it is done in a transaction that is short."""
+
 _ANALYZE: Final = "ANALYZE staged_courses, staged_lessons, staged_points"
 
 
@@ -63,7 +68,7 @@ async def stage(
 ) -> None:
     """Inside a transaction, in which nothing is staged yet. Raises Unreadable."""
     books.files = [str(path) for _, path in files]
-    await connection.execute(_EMPTY)
+    await connection.execute(f"SET LOCAL work_mem = '{SORT_MEMORY}'")
     for number, (kind, path) in enumerate(files):
         export = Export(path, kind, number, names, books)
         await connection.copy_records_to_table(TABLES[kind], records=_shown(export, advance))

@@ -84,15 +84,19 @@ async def bring(
     is_trial: bool = False,
     names: Mapping[str, str] | None = None,
     settings: Settings | None = None,
+    said: StringIO | None = None,
     **rows: Iterable[Row | str],
 ) -> Books:
-    """Import these `courses`, `lessons` and `progress`, as the command does, after what was left."""
+    """Import these `courses`, `lessons` and `progress`, as the command does, after what was left.
+
+    `said` hears what it says.
+    """
     configured = (settings or Settings()).model_copy(
         update={"redis_url": redis_url, "database_url": database_url}
     )
     files = [(Kind(kind), written(folder, kind, some)) for kind, some in rows.items()]
     books = Books()
-    with Bar(Console(file=StringIO())) as bar:
+    with Bar(Console(file=said or StringIO())) as bar:
         async with run_on(configured, bar) as run:
             if not is_trial:
                 await run.finish_earlier(None)
