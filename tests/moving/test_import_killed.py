@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import subprocess
-import time
-import urllib.request
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import orjson
 import pytest
 
 from loadtests.exports import Exports, Shape
 from service.courses.model import LessonDraft
-from service.courses.store import Courses
 from service.moving import staging
 from service.moving.counting import Counting
 from service.moving.past_attempts import PastAttempts
 from tests.courses.school import put
 from tests.integration.bench import InjectedError
-from tests.integration.serving import PLAYHEAD, Serving, run
+from tests.integration.serving import environment
 from tests.moving.exporting import moment, points, user_course, user_lesson
 from tests.moving.town import of_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.moving.town import Town
 
@@ -46,6 +42,13 @@ ROWS: dict[str, Any] = {
     "progress": [*EARLIER, *LATER, *(one | {"owner": "bob"} for one in points(1, 2, 50, of="b"))],
 }
 LESSON_SECONDS = 600
+
+IN_SMALL_STEPS = """
+from service.cli.main import main
+from service.moving import importing
+importing.FETCHED_ROWS = 100
+main()
+"""
 
 
 def failing(count: list[int], call: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
@@ -101,63 +104,52 @@ async def test_whichever_step_fails_the_next_run_finishes(
     assert len(seqs) == len(set(seqs))
 
 
-@pytest.fixture
-def playhead(tmp_path: Path) -> Iterator[Serving]:
-    serving = Serving(tmp_path / "data", workers=1, follow_interval_seconds=0.2)
-    serving.start()
-    yield serving
-    serving.stop()
-
-
-async def test_a_command_that_is_killed_again_and_again(playhead: Serving, tmp_path: Path) -> None:
-    """SIGKILL while events are counted, at several places; the rows count what they are worth, once."""
-    exports = Exports(Shape(points=12_000, courses=3, lessons=2, lesson_seconds=LESSON_SECONDS, seed=3))
-    written = exports.write(tmp_path)
-    connection = await asyncpg.connect(playhead.database_url)
-    await put_catalogue(playhead, exports)
-    words = ["move", "import", "--json", *told(tmp_path)]
-    for killed_at in (0.25, 0.6):
-        with subprocess.Popen(
-            [PLAYHEAD, *words], env=playhead.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            deadline = time.monotonic() + 30
-            while process.poll() is None and time.monotonic() < deadline:
-                counted = await connection.fetchval("SELECT coalesce(sum(points), 0) FROM imported_lessons")
-                if counted >= killed_at * written.rows["progress"]:
-                    os.kill(process.pid, signal.SIGKILL)
-                    break
-    done = run(*words, variables=playhead.variables)
-    assert done.returncode == 0, done.stderr
-    report = orjson.loads(done.stdout)
-    assert report["balances"]
-    again = orjson.loads(run(*words, variables=playhead.variables).stdout)
-    assert (again["earlier"], again["events"]) == (None, 0)
-    await connection.close()
-    assert written.watch_ms
-    watched = {user: playhead_watch_ms(playhead, user) for user in written.watch_ms}
-    assert watched == dict(written.watch_ms)
-
-
-def told(folder: Path) -> list[str]:
-    return [
-        "--courses",
-        str(folder / "user-courses.jsonl"),
-        "--lessons",
-        str(folder / "user-lessons.jsonl"),
-        "--progress",
-        str(folder / "user-lesson-progress.jsonl"),
-    ]
-
-
-async def put_catalogue(playhead: Serving, exports: Exports) -> None:
-    courses = await Courses.connect(playhead.database_url)
+async def test_a_command_that_is_killed(town: Town) -> None:
+    """SIGKILL while events are counted; started again, the rows count what they are worth, once."""
+    exports = Exports(Shape(points=3_000, courses=3, lessons=2, lesson_seconds=LESSON_SECONDS, seed=3))
+    written = exports.write(town.folder)
     for course, lessons in exports.catalogue.items():
         drafts = [LessonDraft(one.name, one.slug, one.name, one.seconds * 1000) for one in lessons]
-        await put(courses, course, *drafts)
-    await courses.close()
+        await put(town.cinema.courses, course, *drafts)
+    async with town.flushing():
+        process = await started(town)
+        while process.returncode is None:
+            counted = await town.connection.fetchval("SELECT sum(points) FROM imported_lessons")
+            if (counted or 0) >= written.rows["progress"] / 3:
+                process.kill()
+                await process.wait()
+            await asyncio.sleep(0)
+        assert process.returncode == -signal.SIGKILL
+        process = await started(town, "--json")
+        told, _ = await process.communicate()
+    report = orjson.loads(told)
+    assert process.returncode == 0
+    assert report["earlier"]["events"] > 0
+    assert (report["events"], report["balances"], report["earlier"]["balances"]) == (0, True, True)
+    await town.settle()
+    rows = await town.connection.fetch("SELECT user_id, watch_ms FROM users")
+    assert {row["user_id"]: row["watch_ms"] for row in rows} == dict(written.watch_ms)
 
 
-def playhead_watch_ms(playhead: Serving, user: str) -> int:
-    with urllib.request.urlopen(f"{playhead.url}/v1/users/{user}") as answer:
-        seconds: float = orjson.loads(answer.read())["watch_seconds"]
-    return round(seconds * 1000)
+async def started(town: Town, *words: str) -> asyncio.subprocess.Process:
+    """The command, in steps so small that it can be killed between many of them."""
+    files = [
+        "--courses",
+        str(town.folder / "user-courses.jsonl"),
+        "--lessons",
+        str(town.folder / "user-lessons.jsonl"),
+        "--progress",
+        str(town.folder / "user-lesson-progress.jsonl"),
+    ]
+    variables = environment(town.folder, redis_url=town.redis_url, database_url=town.database_url)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        IN_SMALL_STEPS,
+        "move",
+        "import",
+        *words,
+        *files,
+        env=variables,
+        stdout=subprocess.PIPE,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from service.rules.model import Model
 from tests.moving.exporting import bring
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     import asyncpg
@@ -34,13 +35,18 @@ class Town:
 
     async def bring(self, **rows: Any) -> Books:
         """While a flusher runs."""
-        done = asyncio.Event()
-        flushing = asyncio.create_task(self._flush(done))
-        try:
+        async with self.flushing():
             return await bring(self.redis_url, self.database_url, self.folder, **rows)
+
+    @asynccontextmanager
+    async def flushing(self) -> AsyncIterator[None]:
+        done = asyncio.Event()
+        stepping = asyncio.create_task(self._flush(done))
+        try:
+            yield
         finally:
             done.set()
-            await flushing
+            await stepping
 
     async def _flush(self, done: asyncio.Event) -> None:
         while not done.is_set():
