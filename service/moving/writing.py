@@ -20,6 +20,7 @@ from service.errors import (
     Unavailable,
 )
 from service.events.event import Event
+from service.moving import ids
 from service.moving.forwarding import new_id, with_ids, writes_of
 from service.moving.ids import SESSION_PREFIX
 
@@ -96,9 +97,9 @@ class Writing:
         """Write one: `others` is what else the client said of it. Repeated under its id it is counted once."""
         at_us, point = clock.now_us(), point or new_id()
         told = await self._checked(user_lesson, progress, may_write, point)
-        if self._old_api:
+        if old_api := self._old_side_of(user_lesson):
             given = {**(others or {}), "id": point, "userLessonId": user_lesson, "progress": progress}
-            await self._pass_on(self._old_api, {"query": _CREATE, "variables": {"input": given}}, headers)
+            await self._pass_on(old_api, {"query": _CREATE, "variables": {"input": given}}, headers)
         await self._count(told, at_us, point)
         return Point(point, user_lesson, told.named[0] if told.named else None, progress, at_us)
 
@@ -108,9 +109,9 @@ class Writing:
         """Of what is `given` only `progress` counts here: the rest follows from what was watched."""
         at_us = clock.now_us()
         told = await self._checked(user_lesson, given.get("progress"), may_write)
-        if self._old_api:
+        if old_api := self._old_side_of(user_lesson):
             whole = {**given, "id": user_lesson}
-            await self._pass_on(self._old_api, {"query": _UPDATE, "variables": {"input": whole}}, headers)
+            await self._pass_on(old_api, {"query": _UPDATE, "variables": {"input": whole}}, headers)
         await self._count(told, at_us)
 
     async def forwarded(
@@ -118,11 +119,14 @@ class Writing:
     ) -> OldAnswer | None:
         """The old system's answer to a client's whole mutation, whose points are counted if it took them.
 
-        None where it says that it has them already: then only we know to say more than no.
+        None where it never heard of any of those lessons, or says that it has the points already: then only we know to
+        say more than no.
         """
         assert self._old_api
         at_us, asked = clock.now_us(), with_ids(asked)
         writes = writes_of(asked)
+        if writes and not any(self._old_side_of(one.user_lesson) for one in writes):
+            return None
         checked = [await self._checked(one.user_lesson, one.progress, may_write, one.point) for one in writes]
         answer = await self._old_api.post(asked.as_sent, headers)
         if _is_taken_before(answer):
@@ -141,7 +145,7 @@ class Writing:
         if not _is_name(user_lesson):
             raise _unknown(user_lesson)
         named = await self._named(user_lesson)
-        if named is None and self._old_api is None:
+        if named is None and self._old_side_of(user_lesson) is None:
             raise _unknown(user_lesson)
         if named is not None:
             try:
@@ -151,6 +155,11 @@ class Writing:
         if progress is not None:
             position_ms(progress, self._unit, named[3] if named else None)
         return _Told(user_lesson, progress, named)
+
+    def _old_side_of(self, user_lesson: str) -> OldApi | None:
+        """The old system; None also for what was assigned here alone, which it would refuse."""
+        is_here_only = isinstance(user_lesson, str) and ids.lesson_of(user_lesson) is not None
+        return None if is_here_only else self._old_api
 
     async def _named(self, user_lesson: str) -> Named | None:
         """Kept for a while, and for longer while Postgres is away."""
@@ -189,7 +198,7 @@ class Writing:
         try:
             await self._writer.apply_one(event)
         except Unavailable as failed:
-            if self._old_api is None:
+            if self._old_side_of(told.user_lesson) is None:
                 raise
             raise NotCounted(
                 f"the old system has it, but it could not be counted; send it again: {failed}"

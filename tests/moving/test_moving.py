@@ -226,7 +226,7 @@ async def all_reads(move: Move) -> dict[str, list[Document]]:
     return found
 
 
-VIEWERS = ("ann", "dora")
+VIEWERS = ("ann", "cleo", "dora")
 
 
 @dataclass

@@ -247,6 +247,25 @@ async def test_what_only_the_old_system_knows_is_left_to_the_import(
     assert await counted(cinema, "bob") == (0, None, 0)
 
 
+async def test_what_was_assigned_here_alone_counts_here_alone(
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    """The old system would refuse it, whichever side is read."""
+    eve = Ann(f"eve of {ann.user}")
+    await assign(cinema.courses, eve.user)
+    await cinema.level(user=eve.user)
+    here = ids.id_of_lesson("intro", eve.user)
+    await both.writing.point(here, 5, headers=eve.headers, may_write=eve.may_write)
+    await both.writing.update(here, {"progress": 10}, headers=eve.headers, may_write=eve.may_write)
+    assert await counted(cinema, eve.user) == (10_000, 10_000, 2)
+    asked = asking(CREATE_PROGRESS, userLessonId=here, progress=15)
+    assert await both.forwarded(asked, eve.headers, eve.may_write) is None
+    nobodys = ids.id_of_lesson("intro", "nobody")
+    with pytest.raises(NotFound):
+        await both.writing.point(nobodys, 5, headers=AS_SERVER, may_write=anybodys)
+    assert await old.connection.fetchval('SELECT count(*) FROM "UserLessonProgress"') == 0
+
+
 async def test_an_update_counts_its_progress_and_nothing_else(
     ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
 ) -> None:
