@@ -17,7 +17,7 @@ from service.events.event import CUT, Event
 from service.stored.reads import WHAT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -28,6 +28,9 @@ Name = tuple[str, str]
 """User and slug of a pair."""
 
 PAIRS_AT_ONCE = 1000
+
+PAIRS_A_CALL = 50
+"""Redis is held for half a millisecond; a call a pair costs this process more than all else about it."""
 
 
 class Scope(NamedTuple):
@@ -91,18 +94,30 @@ class Scopes:
         return [scopes for _, scopes in await self._found(pairs)]
 
     async def _found(self, pairs: Sequence[Name]) -> list[tuple[PairRecord | None, list[Scope]]]:
-        found: list[tuple[PairRecord | None, list[Scope]]] = []
+        found: dict[Name, tuple[PairRecord | None, list[Scope]]] = {}
         for first in range(0, len(pairs), PAIRS_AT_ONCE):
-            some = pairs[first : first + PAIRS_AT_ONCE]
-            replies = await scripts.call(self._redis, [self._call(*pair) for pair in some])
-            for pair, reply in zip(some, replies, strict=True):
+            calls = list(self._shared(pairs[first : first + PAIRS_AT_ONCE]))
+            replies = await scripts.call(
+                self._redis, [self._call(partition, some) for partition, some in calls]
+            )
+            for (_, some), reply in zip(calls, replies, strict=True):
                 if isinstance(reply, Exception):
                     raise reply
-                found.append(_read(*reply) if not reply[2] else await self._stored(*pair))
-        return found
+                for pair, told in zip(some, reply, strict=True):
+                    found[pair] = _read(*told) if not told[2] else await self._stored(*pair)
+        return [found[pair] for pair in pairs]
 
-    def _call(self, user: str, slug: str) -> scripts.Call:
-        return "read_scopes", [keys.log(partition_of(user, self._partitions))], [user, slug]
+    def _shared(self, pairs: Sequence[Name]) -> Iterator[tuple[int, list[Name]]]:
+        """Those of one partition together, so many at a time."""
+        by_partition: dict[int, list[Name]] = {}
+        for pair in pairs:
+            by_partition.setdefault(partition_of(pair[0], self._partitions), []).append(pair)
+        for partition, some in by_partition.items():
+            for first in range(0, len(some), PAIRS_A_CALL):
+                yield partition, some[first : first + PAIRS_A_CALL]
+
+    def _call(self, partition: int, pairs: Sequence[Name]) -> scripts.Call:
+        return "read_scopes", [keys.log(partition)], [name for pair in pairs for name in pair]
 
     async def _stored(self, user: str, slug: str) -> tuple[PairRecord | None, list[Scope]]:
         with asking(WHAT):

@@ -253,6 +253,14 @@ async def test_nothing_leads_from_ones_own_to_anothers(guarded: Api, anns: Docum
         assert sorted(one["user"] for one in items) == users, who
 
 
+async def test_pages_of_origins_that_may_are_told_so(emptied_redis_url: str) -> None:
+    settings = Settings(cors_origins="https://a.example", shutdown_seconds=1)
+    async with serving(settings, emptied_redis_url) as api:
+        for method, path in (("OPTIONS", "/graphql"), ("POST", "/graphql"), ("GET", "/graphql")):
+            answer = await api.call(method, path, b"{}", {**JSON, "Origin": "https://a.example"})
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
+
+
 async def test_a_token_may_come_alone_as_from_clients_of_appsync(guarded: Api) -> None:
     answer = await post(guarded, '{ user(user: "ann") { movies } }', {"Authorization": PEOPLE["ann"]})
     assert answer.json == {"data": {"user": {"movies": 1}}}

@@ -136,6 +136,18 @@ async def test_a_lesson_that_is_updated_is_believed_its_position_alone(api: Api,
     assert only(await ask(api, UPDATE, input={"id": lesson, "status": "Assigned"})) == found
 
 
+async def test_each_mutation_of_a_request_is_told_what_is_so_after_it(api: Api, name: str) -> None:
+    _, lesson = await given(api, name)
+    asked = """mutation ($id: ID!) {
+      a: updateUserLesson(input: { id: $id, progress: 10 }) { progress }
+      b: updateUserLesson(input: { id: $id, progress: 20 }) { progress }
+      c: createUserLessonProgress(input: { userLessonId: $id, progress: 30 }) { userLesson { progress } }
+    }"""
+    assert await ask(api, asked, id=lesson) == {
+        "a": {"progress": 10}, "b": {"progress": 20}, "c": {"userLesson": {"progress": 30}},
+    }  # fmt: skip
+
+
 async def test_a_completed_course_says_when(api: Api, name: str) -> None:
     course, lesson = await given(api, name)
     player = await start(api, name)

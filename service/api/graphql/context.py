@@ -46,6 +46,10 @@ class Context:
     def loading(self) -> Loading:
         return Loading(self.app)
 
+    def forget(self) -> None:
+        """Something was written: what was read before may be otherwise now."""
+        self.__dict__.pop("loading", None)
+
     def demand(self, scope: Scope) -> None:
         """Raises NotAllowed."""
         if gate := self.app.get(GATE):

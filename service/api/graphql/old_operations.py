@@ -156,6 +156,7 @@ async def create_user_lesson_progress(
         headers=context.request.headers,
         may_write=context.may_write,
     )
+    context.forget()
     return new_point(made)
 
 
@@ -167,6 +168,7 @@ async def update_user_lesson(info: Of, input: LessonInput, condition: LessonCond
     await context.app[MOVING].writing.update(
         input.id, others_in(input, "id"), headers=context.request.headers, may_write=context.may_write
     )
+    context.forget()
     return await _user_lesson(info, input.id)
 
 
