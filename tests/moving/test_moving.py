@@ -105,6 +105,7 @@ async def move(
     for name, value in playhead.variables.items():
         if name.startswith(PREFIX):
             monkeypatch.setenv(name, value)
+    monkeypatch.setattr("service.moving.stage.AHEAD_SECONDS", 2)
     monkeypatch.setattr("service.cli.move_compare.SETTLE_MARGIN_SECONDS", 0.5)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
         yield Move(old, playhead, http)
