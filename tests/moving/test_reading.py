@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.courses.model import Status
+from service.events.event import Event
 from service.moving import ids
+from service.moving.history import History, PointsAsked
 from service.moving.reading import Named, Reading, place_of
 from tests.courses.school import DAY_US, INTRO, NOW, RULES, assign, complete, put
 from tests.moving.statements import counted
@@ -186,3 +188,36 @@ async def test_many_cost_as_many_statements_as_one(
         assert again == [one for of in lessons for one in of]
         counts.append(len(said))
     assert counts[0] == counts[1] > 5
+
+
+async def test_points_are_told_from_the_raw_events_latest_first(cinema: Cinema, reading: Reading) -> None:
+    """The latest one is live until it is kept, and then is there once; those of other movies are not there."""
+    await given(cinema)
+    history = History(cinema.courses.database)
+    for end in (10, 20, 30):
+        await cinema.play("intro-v1", end - 10, end, at_us=NOW + end * 1_000_000)
+    await cinema.play("rules-v1", 0, 5, at_us=NOW)
+    await cinema.bench.settle()
+    await cinema.play("intro-v1", 30, 40, at_us=NOW + 40_000_000)
+    intro, rules = await lesson(reading), await lesson(reading, RULES_ID)
+    first, other = await history.points([PointsAsked(intro, 3), PointsAsked(rules, 3)])
+    assert [one.at_ms for one in first] == [40_000, 30_000, 20_000]
+    assert [one.at_ms for one in other] == [5_000]
+    assert (first[0].place, first[1].at_us) == (None, NOW + 30_000_000)
+    await cinema.bench.settle()
+    [kept] = await history.points([PointsAsked(intro, 2)])
+    assert [one.at_ms for one in kept] == [40_000, 30_000]
+    assert kept[1].place is not None
+    [rest] = await history.points([PointsAsked(intro, 9, kept[1].place)])
+    assert [one.at_ms for one in rest] == [20_000, 10_000]
+    assert len({one.point for one in [*kept, *rest]}) == 4
+
+
+async def test_points_have_the_ids_by_which_both_systems_know_them(cinema: Cinema, reading: Reading) -> None:
+    await given(cinema)
+    said = Event("ann", "intro-v1", "heartbeat", 5_000, NOW, NOW, session="old/x", id="p 1")
+    await cinema.bench.send([said, said._replace(at_ms=9_000, session="", id="p 2")])
+    await cinema.bench.settle()
+    [points] = await History(cinema.courses.database).points([PointsAsked(await lesson(reading), 9)])
+    assert [one.point == "p 1" for one in points] == [False, True]
+    assert "p 2" not in {one.point for one in points}
