@@ -295,6 +295,20 @@ async def test_more_sessions_than_one_snapshot_may_hold(bench: Bench) -> None:
     assert await bench.connection.fetchval("SELECT count(*) FROM sessions") == count
 
 
+async def test_snapshots_keep_up_with_users_who_turn_from_one_movie_to_another(bench: Bench) -> None:
+    """Of what is not in their records a snapshot of its own is made, and events go on coming meanwhile."""
+    flusher, partition = bench.another(), partition_of("ann", PARTITIONS)
+    entries = []
+    for turn in range(16):
+        await bench.send([heartbeat(turn), heartbeat(turn, slug="tenet", id=f"tenet {turn}")])
+        await flusher.step()
+        stands = (await bench.ledger.checkpoints([partition]))[partition]
+        entries.append(stands.entry)
+        assert turn < 4 or stands.snapshot >= entries[-4], turn
+    await bench.settle(flusher)
+    await bench.assert_balanced()
+
+
 async def test_entries_of_a_thousand_events(bench: Bench) -> None:
     await bench.send([heartbeat(number % 7200, id=str(number)) for number in range(5500)])
     assert await bench.redis.xlen(keys.stream(partition_of("ann", PARTITIONS))) == 6
