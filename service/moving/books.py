@@ -22,11 +22,8 @@ class Kind(StrEnum):
     PROGRESS = "progress"
 
 
-class Place(NamedTuple):
-    """Which line of which file of the import."""
-
-    file: int
-    line: int
+Place = tuple[int, int]
+"""Which file of the import, from 0, and which line of it, from 1."""
 
 
 class Wrong(Exception):
@@ -100,17 +97,18 @@ class Books:
     def skip(self, kind: Kind, reason: str, place: Place, detail: str) -> None:
         book = self.of(kind)
         book.skipped[reason] += 1
-        self._keep(book, Told(kind, "skipped", reason, self.files[place.file], place.line, detail))
+        if self.tell or reason not in book.examples:
+            self._keep(book, Told(kind, "skipped", reason, self.files[place[0]], place[1], detail))
 
     def mend(self, kind: Kind, reason: str, place: Place, detail: str) -> None:
         """The row counts all the same."""
         book = self.of(kind)
         book.mended[reason] += 1
-        self._keep(book, Told(kind, "mended", reason, self.files[place.file], place.line, detail))
+        if self.tell or reason not in book.examples:
+            self._keep(book, Told(kind, "mended", reason, self.files[place[0]], place[1], detail))
 
     def _keep(self, book: Book, told: Told) -> None:
-        if told.reason not in book.examples:
-            book.examples[told.reason] = f"{told.file}, line {told.line}: {told.detail}"
+        book.examples.setdefault(told.reason, f"{told.file}, line {told.line}: {told.detail}")
         if self.tell:
             self.tell(told)
 

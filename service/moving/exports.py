@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from service.errors import PlayheadError
-from service.moving.books import Kind, Place, Wrong
+from service.moving.books import Kind, Wrong
 from service.moving.old_rows import Fields, shown
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Export:
             try:
                 yield read_row(_row_of(text), line)
             except Wrong as wrong:
-                self._books.skip(self._kind, wrong.reason, Place(self._file, line), wrong.detail)
+                self._books.skip(self._kind, wrong.reason, (self._file, line), wrong.detail)
 
     def _advance(self, done: int, line_bytes: int) -> None:
         self.done = done

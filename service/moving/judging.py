@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.limits import PAST_THE_END_MS
 from service.moving import points
-from service.moving.books import Kind, Place
+from service.moving.books import Kind
 from service.moving.points import Point, marks_of, told_of
 from service.moving.stints import NOWHERE
 
@@ -92,7 +92,7 @@ def skip_unknown(rows: Iterable[Stored], books: Books) -> None:
     """Those whose user lesson nobody knows."""
     for row in rows:
         detail = f"no user lesson {row.user_lesson!r} was imported"
-        books.skip(Kind.PROGRESS, "no_such_lesson", Place(row.file, row.line), detail)
+        books.skip(Kind.PROGRESS, "no_such_lesson", (row.file, row.line), detail)
 
 
 def judge(
@@ -146,7 +146,7 @@ class _Kept:
         at_ms = self._unit.position_ms(row.progress, self._goal.duration_ms)
         refused = self._malformed(row, at_ms) or self._counted(row, at_ms, dual)
         if refused:
-            self._books.skip(Kind.PROGRESS, refused[0], Place(row.file, row.line), refused[1])
+            self._books.skip(Kind.PROGRESS, refused[0], (row.file, row.line), refused[1])
         else:
             self._keep(row, at_ms)
 
@@ -187,7 +187,7 @@ class _Kept:
 
     def _keep(self, row: Stored, at_ms: int) -> None:
         _, point, created_us, _, owner, file, line = row
-        place, goal = Place(file, line), self._goal
+        place, goal = (file, line), self._goal
         if owner is None:
             self._books.mend(Kind.PROGRESS, "owner_from_lesson", place, f"no owner, taken as {goal.user!r}")
         if at_ms > goal.duration_ms:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from service import clock
-from service.moving.books import Kind, Place, Wrong
+from service.moving.books import Kind, Wrong
 from service.moving.exports import Export
 from service.moving.old_rows import CourseRow, LessonRow
 from service.moving.queries import query
@@ -177,7 +177,7 @@ async def _plan_some(connection: Connection, rows: Sequence[Row], books: Books) 
 
 
 def _is_taken(row: Row, books: Books) -> bool:
-    place = Place(row["file"], row["line"])
+    place = (row["file"], row["line"])
     name, course, user = row["user_course"], row["course"], row["user_id"]
     if row["nth"] > 1:
         books.skip(Kind.COURSES, "duplicate_id", place, f"{name!r} is there again, changed later")
@@ -202,7 +202,7 @@ def _planned(rows: Sequence[Row], books: Books) -> Plan:
     plan = plan_of(given, standing, [row["user_course"] for row in rows if row["shown_attempt"] is not None])
     for row in plan.refused:
         detail = f"{row.course!r} of {row.user!r} has a later attempt in playhead already"
-        books.skip(Kind.COURSES, "later_attempt", Place(row.file, row.line), detail)
+        books.skip(Kind.COURSES, "later_attempt", (row.file, row.line), detail)
     known = sum(row.user_course in plan.known for row in given)
     books.courses.merged += known
     books.courses.written += len(given) - known - len(plan.refused)
@@ -211,7 +211,7 @@ def _planned(rows: Sequence[Row], books: Books) -> Plan:
             books.mend(
                 Kind.COURSES,
                 "completed_without_date",
-                Place(row.file, row.line),
+                (row.file, row.line),
                 "completed, but not said when",
             )
     return plan
@@ -227,7 +227,7 @@ async def _place_lessons(connection: Connection, unit: Unit, books: Books) -> No
             try:
                 last = target_of(row, found, last.user_lesson if last and same else None, unit, books)
             except Wrong as wrong:
-                books.skip(Kind.LESSONS, wrong.reason, Place(row.file, row.line), wrong.detail)
+                books.skip(Kind.LESSONS, wrong.reason, (row.file, row.line), wrong.detail)
                 continue
             targets.append(last)
             if found.known_lesson is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.limits import PAST_THE_END_MS
-from service.moving.books import Kind, Place, Wrong
+from service.moving.books import Kind, Wrong
 
 if TYPE_CHECKING:
-    from service.moving.books import Books
+    from service.moving.books import Books, Place
     from service.moving.model import Unit
     from service.moving.old_rows import LessonRow
 
@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
 def target_of(row: LessonRow, found: Found, taken_by: str | None, unit: Unit, books: Books) -> Target:
     """`taken_by` is the row before it of the same lesson in its user course. Raises Wrong where it has none."""
-    place = Place(row.file, row.line)
+    place = (row.file, row.line)
     _refuse(row, found, taken_by)
     assert found.course is not None
     assert found.user is not None

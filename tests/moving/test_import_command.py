@@ -12,7 +12,7 @@ import pytest
 from service.cli.move_import import import_
 from service.cli.move_report import print_books
 from service.errors import SettingsError
-from service.moving.books import Books, Kind, Place
+from service.moving.books import Books, Kind
 from service.moving.exports import Unreadable, documents, files_of
 from service.settings import Settings
 from tests.moving.exporting import point, points, typed, user_course, user_lesson, written
@@ -94,7 +94,7 @@ async def test_the_report_tells_people(settled: Town, capsys: pytest.CaptureFixt
 def test_books_that_do_not_balance_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     books = Books(files=["x"])
     books.progress.read = 2
-    books.skip(Kind.PROGRESS, "not_json", Place(0, 1), "no JSON")
+    books.skip(Kind.PROGRESS, "not_json", (0, 1), "no JSON")
     assert not books.balances
     print_books(books, is_trial=False)
     assert "do not balance" in capsys.readouterr().out
