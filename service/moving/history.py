@@ -65,7 +65,7 @@ class History:
     async def _rows(self, asked: Sequence[PointsAsked]) -> list[asyncpg.Record]:
         users, slugs = [one.of.user for one in asked], [one.of.slug for one in asked]
         places = map(list, zip(*(one.before for one in asked), strict=True))
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             return await connection.fetch(
                 query("select_points"), users, slugs, *places, max(one.limit for one in asked)
             )

@@ -191,7 +191,7 @@ class Reading:
         return found
 
     async def _rows(self, name: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             return await connection.fetch(query(name), *arguments)
 
 

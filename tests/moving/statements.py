@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Our statements that courses send; not those by which the driver learns what types there are."""
     said: list[str] = []
-    transaction = Database.transaction
+    connected = Database.connection
 
     def note(record: Any) -> None:
         if record.query.startswith("--"):
@@ -25,10 +25,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     @asynccontextmanager
     async def listened(self: Database) -> AsyncIterator[Any]:
-        async with transaction(self) as connection:
+        async with connected(self) as connection:
             with connection.query_logger(note):
                 yield connection
 
     with monkeypatch.context() as patched:
-        patched.setattr(Database, "transaction", listened)
+        patched.setattr(Database, "connection", listened)
         yield said
