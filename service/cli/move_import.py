@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import asyncpg
 import orjson
 from cyclopts import Parameter
 from rich.console import Console
@@ -20,8 +21,9 @@ from service.counters.writer import Writer
 from service.courses.database import Database
 from service.courses.watching.levelling import Levelling
 from service.db.connections import open_pool
+from service.db.failures import is_passing
 from service.db.history import History
-from service.errors import SettingsError
+from service.errors import Conflict, PostgresUnavailable, SettingsError
 from service.moving import staging
 from service.moving.books import Books, Kind
 from service.moving.counting import Counting
@@ -91,7 +93,7 @@ async def import_(
     names, configured = Names(renamed(field or ())), settings.load()
     with _rejects(rejects) as tell, Bar(Console(stderr=True)) as bar:
         async with run_on(configured, bar) as run:
-            earlier = None if dry_run else await run.finish_earlier(tell)
+            earlier = await run.finish_earlier(tell, is_trial=dry_run)
             books = Books(tell=tell)
             if files:
                 await run.read(files, names, books, is_trial=dry_run)
@@ -174,11 +176,16 @@ class Run:
         self._unit = unit
         self._bar = bar
 
-    async def finish_earlier(self, tell: Callable[[Told], None] | None) -> Books | None:
-        """What a run that ended early had staged; None where there is nothing."""
+    async def finish_earlier(
+        self, tell: Callable[[Told], None] | None, *, is_trial: bool = False
+    ) -> Books | None:
+        """What a run that ended early had staged; None where there is nothing. Raises Conflict for a trial."""
         left = await self._importing.left()
         if left is None:
             return None
+        if is_trial:
+            detail = "an earlier import is not through: `playhead move import` without files finishes it"
+            raise Conflict("import_unfinished", detail)
         self._bar.say("finishing what an earlier run had staged")
         left.books.tell = tell
         await self._carry_out(left)
@@ -197,6 +204,7 @@ class Run:
             await staging.stage(
                 self._connection, files, names, self._unit, books=books, advance=self._bar.advance
             )
+            books.staged_seconds = books.seconds = clock.steady_seconds() - started
             if is_trial:
                 await self._importing.try_out(books, began_us)
             else:
@@ -208,7 +216,7 @@ class Run:
             await transaction.rollback()
         else:
             await transaction.commit()
-        books.staged_seconds = books.seconds = clock.steady_seconds() - started
+        books.seconds = clock.steady_seconds() - started
         if not is_trial:
             await self._carry_out(Staged(number, books, began_us))
 
@@ -229,6 +237,10 @@ async def run_on(configured: Settings, bar: Bar) -> AsyncIterator[Run]:
             await lock(connection)
             async with _importing(configured, database_url, redis, connection, bar) as importing:
                 yield Run(connection, importing, Unit(configured.old_progress_unit), bar)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as failed:
+        if not is_passing(failed):
+            raise
+        raise PostgresUnavailable(f"{failed}; start the import again, and it goes on") from failed
     finally:
         await redis.aclose()
         await pool.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from service import limits
@@ -22,6 +21,8 @@ _TIME_MIN_US: Final = limits.TIME_MIN_S * 1_000_000
 _TIME_MAX_US: Final = limits.TIME_MAX_S * 1_000_000
 _DAY_US: Final = 86_400_000_000
 _SHOWN_CHARS_MAX: Final = 80
+_NUMBER_MAX: Final = 1e9
+"""No place in a lesson, in whichever unit; what is larger cannot even be reckoned with."""
 
 
 class CourseRow(NamedTuple):
@@ -191,7 +192,11 @@ def _name_or_none(row: dict[str, Any], names: tuple[str, ...], chars_max: int) -
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, float | int) and not isinstance(value, bool) and isfinite(value):
+    if (
+        isinstance(value, float | int)
+        and not isinstance(value, bool)
+        and -_NUMBER_MAX <= value <= _NUMBER_MAX
+    ):
         return float(value)
     if value is None:
         raise Wrong("missing_field", f"{name} is missing")

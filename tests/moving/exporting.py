@@ -98,8 +98,7 @@ async def bring(
     books = Books()
     with Bar(Console(file=said or StringIO())) as bar:
         async with run_on(configured, bar) as run:
-            if not is_trial:
-                await run.finish_earlier(None)
+            await run.finish_earlier(None, is_trial=is_trial)
             if files:
                 await run.read(files, Names(names or {}), books, is_trial=is_trial)
     assert books.balances

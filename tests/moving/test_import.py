@@ -14,8 +14,10 @@ from service.errors import Conflict
 from service.events.event import Event
 from service.events.quantities import microseconds
 from service.moving.books import Kind
+from service.moving.past_attempts import PastAttempts
 from service.settings import Settings
 from tests.courses.school import YEARLY, assign, at, put
+from tests.integration.bench import InjectedError
 from tests.moving.exporting import moment, moment_us, point, points, typed, user_course, user_lesson
 from tests.moving.town import Town, of_model
 
@@ -231,6 +233,7 @@ async def test_malformed_rows_each_have_their_reason(town: Town) -> None:
         {"id": "x"},
         point(1, 1) | {"createdAt": "yesterday"},
         point(2, 2) | {"progress": "2"},
+        point(2, 2) | {"progress": 1e308},
         point(3, 3) | {"id": "zero \0"},
         point(4, 4, of="gone"),
         point(5, 5, owner="eve"),
@@ -273,7 +276,7 @@ async def test_malformed_rows_each_have_their_reason(town: Town) -> None:
     assert books.progress.skipped == Counter(
         not_json=2,
         missing_field=1,
-        bad_value=3,
+        bad_value=4,
         no_such_lesson=1,
         foreign_owner=1,
         negative_position=1,
@@ -282,7 +285,7 @@ async def test_malformed_rows_each_have_their_reason(town: Town) -> None:
         too_recent=2,
     )
     assert books.progress.mended == {"owner_from_lesson": 1, "cut_to_the_end": 1, "put_in_order": 3}
-    assert "progress.jsonl, line 13" in books.progress.examples["past_the_end"]
+    assert "progress.jsonl, line 14" in books.progress.examples["past_the_end"]
     assert books.progress.written + books.progress.merged == 4
     for kind in Kind:
         assert books.of(kind).balances
@@ -335,6 +338,24 @@ async def test_a_trial_changes_nothing(town: Town) -> None:
     assert (books.progress.read, books.spans, books.seeks) == (10, 3, 2)
     assert await town.everything() == before
     assert await town.connection.fetchval("SELECT count(*) FROM staged_points") == 0
+
+
+async def test_nothing_is_tried_while_an_import_is_not_through(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are staged, and would be judged along."""
+
+    async def fail(*_: object) -> None:
+        raise InjectedError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PastAttempts, "begin", fail)
+        with pytest.raises(InjectedError):
+            await town.bring(courses=[user_course()], lessons=[user_lesson()], progress=PLAYED)
+    with pytest.raises(Conflict, match="not through"):
+        await town.bring(courses=[user_course("bob's", user="bob")], is_trial=True)
+    await town.bring()
+    assert await live(town) == of_model(PLAYED)
 
 
 async def test_two_imports_at_once_are_refused(town: Town) -> None:
