@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import ClientSession, WSCloseCode, WSServerHandshakeError
+from pydantic import SecretStr
 
-from service import limits
+from service import clock, limits
 from service.access.keyring import Scope
 from service.api.graphql import live, socket
 from service.settings import Settings
 from service.stored.scopes import Scopes
 from tests.api.conftest import serving
 from tests.api.keys import LINES, TOKENS, bearer
+from tests.api.provider import HS256, SECRET
 from tests.courses.test_readers import PEOPLE
 from tests.graphql.asking import ask
 from tests.graphql.subscriber import Subscriber, subscribing
@@ -214,6 +216,17 @@ async def test_a_key_that_is_revoked_listens_no_longer(
     async with serving(settings, emptied_redis_url) as api, subscribing(api, "", shown) as client:
         await client.greeted()
         file.write_text(LINES.split(";")[0] + "\n")
+        assert await client.closed() == 4403
+
+
+async def test_a_token_that_expires_listens_no_longer(
+    emptied_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "RECHECK_SECONDS", 0.05)
+    settings = Settings(tokens_secret=SecretStr(SECRET), tokens_leeway_seconds=0, shutdown_seconds=1)
+    async with serving(settings, emptied_redis_url) as api, subscribing(api) as client:
+        token = HS256.token(aud=None, exp=clock.now_us() / 1e6 + 0.5)
+        await client.greeted({"Authorization": f"Bearer {token}"})
         assert await client.closed() == 4403
 
 
