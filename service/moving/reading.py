@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.assigning.noting import records_of
 from service.moving import ids
-from service.moving.model import UserCourse, UserLesson
 from service.moving.queries import query
-from service.moving.standing import course_now, latest, lessons_now
+from service.moving.showing import current, user_course, user_lessons
+from service.moving.standing import lessons_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from service.courses.model import LessonRecord
     from service.courses.watching.watched import Watched
     from service.db.connections import Connection
-    from service.moving.standing import LessonNow
+    from service.moving.model import UserCourse, UserLesson
 
 FIRST_US, LAST_US = 0, 4_102_444_800_000_000
 """Before and after all that there is: 1970 and 2100."""
@@ -115,9 +115,9 @@ class Reading:
         """Of each, in the order of the course, as they stood when it was read."""
         found = await self._lessons_of(user_courses)
         return [
-            [lesson for lesson in lessons if not of.is_last or lesson.lesson in current]
+            [lesson for lesson in lessons if not of.is_last or lesson.lesson in there]
             for of, lessons in zip(user_courses, found, strict=True)
-            for current in [_current(of)]
+            for there in [current(of)]
         ]
 
     async def user_lessons(self, names: Sequence[str]) -> list[UserLesson | None]:
@@ -148,7 +148,7 @@ class Reading:
     async def _lessons_of(self, user_courses: Sequence[UserCourse]) -> list[list[UserLesson]]:
         rows = await self._rows("select_ids_of_lessons", [one.user_course for one in user_courses])
         names = {(row["user_course"], row["lesson"]): row["user_lesson"] for row in rows}
-        return [_user_lessons(one, names) for one in user_courses]
+        return [user_lessons(one, names) for one in user_courses]
 
     async def _lessons_named(self, names: Sequence[str]) -> dict[str, tuple[Key, str]]:
         rows = await self._rows("select_named_user_lessons", list(filter(ids.is_name, names)))
@@ -187,7 +187,7 @@ class Reading:
         now = {attempt: lessons_now(watched[attempt], noted[attempt]) for attempt in attempts}
         for row in rows:
             place = row["place"] - 1
-            found[places[place]] = _user_course(wanted[place], row, now[row["attempt"]])
+            found[places[place]] = user_course(wanted[place], row, now[row["attempt"]])
         return found
 
     async def _rows(self, name: str, *arguments: object) -> list[asyncpg.Record]:
@@ -233,75 +233,3 @@ def _page(
         and (after is None or (place < after if descending else place > after))
     ]
     return [places[place] for place in following[:limit]]
-
-
-def _user_course(key: Key, row: asyncpg.Record, lessons: Sequence[LessonNow]) -> UserCourse:
-    is_last = key.attempt is None
-    now = course_now(row, [one for one in lessons if one.watched.is_current or not is_last])
-    listed_us = row["first_assigned_at"] if key.created_us is None else key.created_us
-    created_us = row["created_at"] if is_last and row["created_at"] is not None else listed_us
-    assigned_us = row["assigned_at"] if is_last else None
-    changed_us = [
-        created_us,
-        assigned_us,
-        row["opened_at"],
-        row["closed_at"],
-        now.completed_us,
-        now.last_viewed_us,
-    ]
-    return UserCourse(
-        (row["user_course"] if is_last else key.user_course) or ids.id_of_course(key.course, key.user),
-        key.course,
-        key.user,
-        row["attempt"],
-        now.status,
-        created_us,
-        latest(changed_us) or created_us,
-        row["due_at"],
-        now.started_us,
-        now.completed_us,
-        now.last_viewed_us,
-        latest([row["last_completed_at"], now.completed_us]) if is_last else now.completed_us,
-        is_last,
-        listed_us,
-        tuple(lessons),
-    )
-
-
-def _current(of: UserCourse) -> set[str]:
-    """The lessons that the course has now."""
-    return {one.watched.lesson for one in of.lessons if one.watched.is_current}
-
-
-def _user_lessons(of: UserCourse, names: dict[tuple[str, str], str]) -> list[UserLesson]:
-    """A closed one has those lessons only that the old system knew: there are no other ids for them."""
-    found = []
-    for one in of.lessons:
-        lesson = one.watched.lesson
-        name = names.get((of.user_course, lesson)) or (of.is_last and ids.id_of_lesson(lesson, of.user))
-        if name:
-            found.append(_user_lesson(name, of, one))
-    return found
-
-
-def _user_lesson(name: str, of: UserCourse, now: LessonNow) -> UserLesson:
-    watched = now.watched
-    changed_us = latest([of.created_us, now.started_us, now.completed_us, now.last_viewed_us])
-    return UserLesson(
-        name,
-        of.user_course,
-        watched.lesson,
-        of.course,
-        of.user,
-        of.attempt,
-        watched.slug,
-        watched.duration_ms,
-        now.status,
-        watched.latest_ms,
-        watched.furthest_ms,
-        of.created_us,
-        changed_us or of.created_us,
-        now.started_us,
-        now.completed_us,
-        now.last_viewed_us,
-    )

@@ -41,10 +41,6 @@ def told(error: GraphQLError) -> GraphQLError:
     return _with(error, "playhead failed to answer; its log says why", {"reason": "internal_error"})
 
 
-def told_of(failure: PlayheadError) -> GraphQLError:
-    return GraphQLError(str(failure), extensions=members_of(failure))
-
-
 def all_told(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
     return [told(error) for error in errors]
 
