@@ -121,7 +121,7 @@ staged_stints = Table(
     _time_us("last_completed_us", "when any attempt was, at last"),
     _time_us("closes_us", "when the next one took its place"),
     PrimaryKeyConstraint("stint", "course", "user_id"),
-    Index(None, "course", "user_id"),
+    Index(None, "user_id", "course"),
     comment="attempts that an import opens or goes on with, one after the other",
 )
 
@@ -135,6 +135,7 @@ staged_ways = Table(
     _time_us("until_us", "points up to then count in another one"),
     column_of("stint_before", Integer, "in that one; 0: in none"),
     PrimaryKeyConstraint("user_course"),
+    Index(None, "user_id"),
     comment="to which attempts the points of a user course belong",
 )
 
@@ -160,6 +161,7 @@ staged_targets = Table(
     _time_us("viewed_us", "when it was last viewed"),
     PrimaryKeyConstraint("user_lesson"),
     Index(None, "user_course"),
+    Index(None, "user_id"),
     comment="where the points of a user lesson go, and what it says itself",
 )
 

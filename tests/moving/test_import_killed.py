@@ -102,6 +102,23 @@ async def test_whichever_step_fails_the_next_run_finishes(
     assert state["live"][0][-1].watch_ms == of_model(LATER)[0]
     seqs = [(row[2], row[7]) for row in state["events"] if row[2]]
     assert len(seqs) == len(set(seqs))
+    assert {session for session, _ in seqs} == {"import/ul", "import/ul 2", "import/b"}
+
+
+@pytest.mark.parametrize(("owner", "name", "opened"), [(PastAttempts, "begin", 0), (Counting, "count", 1)])
+async def test_who_is_erased_meanwhile_is_not_brought_back(
+    town: Town, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, opened: int
+) -> None:
+    """Before or after attempts were opened; what was staged told of them, too."""
+    with monkeypatch.context() as broken, suppress(InjectedError):
+        broken.setattr(owner, name, failing([1], getattr(owner, name), after=False))
+        await town.bring(**ROWS)
+    assert len(await town.attempts("bob")) == opened
+    await town.cinema.courses.assignments.erase("bob")
+    await town.bring()
+    assert await town.attempts("bob") == []
+    assert await town.cinema.scopes.read([("bob", "intro-v1")]) == [[]]
+    assert len(await town.attempts("ann")) == 2
 
 
 async def test_a_command_that_is_killed(town: Town) -> None:

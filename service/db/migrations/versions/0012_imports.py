@@ -194,7 +194,7 @@ def add_staged_stints() -> None:
         sa.PrimaryKeyConstraint("stint", "course", "user_id", name="pk_staged_stints"),
         comment="attempts that an import opens or goes on with, one after the other",
     )
-    op.create_index("ix_staged_stints_course_user_id", "staged_stints", ["course", "user_id"])
+    op.create_index("ix_staged_stints_user_id_course", "staged_stints", ["user_id", "course"])
 
 
 def add_staged_ways() -> None:
@@ -219,6 +219,7 @@ def add_staged_ways() -> None:
         sa.PrimaryKeyConstraint("user_course", name="pk_staged_ways"),
         comment="to which attempts the points of a user course belong",
     )
+    op.create_index("ix_staged_ways_user_id", "staged_ways", ["user_id"])
 
 
 def add_staged_targets() -> None:
@@ -249,6 +250,7 @@ def add_staged_targets() -> None:
         comment="where the points of a user lesson go, and what it says itself",
     )
     op.create_index("ix_staged_targets_user_course", "staged_targets", ["user_course"])
+    op.create_index("ix_staged_targets_user_id", "staged_targets", ["user_id"])
 
 
 def add_imported_lessons() -> None:
