@@ -106,7 +106,7 @@ def judge(
     place = None
     if goal.last_us is not None and goal.last_position_ms is not None:
         place = points.Place(goal.last_position_ms, goal.last_us)
-    judged.told = list(told_of(kept.points, place, rules.constants))
+    judged.told = list(told_of(kept.points, place, rules.constants, kept.dual_ms))
     judged.points, judged.last, judged.known = kept.counted, kept.last, bytes(kept.digests)
     books.progress.written += (written := sum(told.kind != "seek" for told in judged.told))
     books.progress.merged += kept.counted - written
@@ -131,6 +131,7 @@ class _Kept:
     def __init__(self, goal: Goal, rules: Rules, books: Books) -> None:
         self.points: list[Point] = []
         self.counted = 0
+        self.dual_ms: int | None = None
         self.last: tuple[int, str, int] | None = None
         self.digests = bytearray()
         self.recent_us, self.began_us = rules.recent_us, rules.began_us
@@ -138,8 +139,7 @@ class _Kept:
         self._owners = {None, goal.user}
         self._seen: set[str] = set()
         self._place = (-1, -1)
-        known = goal.known or b""
-        self._known = {known[at : at + KNOWN_BYTES] for at in range(0, len(known), KNOWN_BYTES)}
+        self._known = _digests(goal.known or b"")
         self._last = (goal.last_us, goal.last_point or "") if goal.last_us is not None else (-1, "")
 
     def take(self, row: Stored, dual: Collection[str]) -> None:
@@ -171,8 +171,11 @@ class _Kept:
         if is_older and _digest(point) in self._known:
             return "already_imported", f"{point!r} was counted before"
         if point in dual:
-            if not is_older:
-                self.points.append(Point(min(at_ms, self._goal.duration_ms), created_us, counts=False))
+            at_ms = min(at_ms, self._goal.duration_ms)
+            if is_older:
+                self.dual_ms = at_ms
+            else:
+                self.points.append(Point(at_ms, created_us, counts=False))
             return "dual_written", f"{point!r} was counted when it was written"
         if created_us > self.recent_us:
             return "too_recent", "younger than a minute when the import began"
@@ -208,6 +211,15 @@ class _Kept:
         goal = self._goal
         before = goal.until_us is not None and created_us <= goal.until_us
         return (goal.stint_before if before else goal.stint) == NOWHERE
+
+
+def is_known(point: str, known: bytes) -> bool:
+    """Whether it is one of those that an import counted."""
+    return _digest(point) in _digests(known)
+
+
+def _digests(known: bytes) -> set[bytes]:
+    return {known[at : at + KNOWN_BYTES] for at in range(0, len(known), KNOWN_BYTES)}
 
 
 def _digest(point: str) -> bytes:

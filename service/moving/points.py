@@ -29,7 +29,7 @@ STEPS_MIN: Final = 3
 
 
 class Point(NamedTuple):
-    """Where the user was. One that does not count was counted already: the next one only goes on from it."""
+    """Where the user was. One that does not count was counted by its dual write: the next one only goes on from it."""
 
     at_ms: int
     time_us: int
@@ -53,12 +53,21 @@ class Told(NamedTuple):
     speed: int | None = None
 
 
-def told_of(points: Iterable[Point], last: Place | None, constants: Constants) -> Iterator[Told]:
-    """`points` in the order of their times, after `last`, the one before them if there is one."""
+def told_of(
+    points: Iterable[Point], last: Place | None, constants: Constants, dual_ms: int | None = None
+) -> Iterator[Told]:
+    """`points` in the order of their times, after `last`, the one before them if there is one.
+
+    `dual_ms` is where the last dual write before them was: the next one was counted from there.
+    """
     gap_ms, interval_ms = constants.heartbeat_gap_ms, constants.heartbeat_interval_ms
     run: Run | None = None
     for at_ms, time_us, counts in points:
         goes_on = last is not None and 0 <= at_ms - last.at_ms <= gap_ms
+        if not counts:
+            if run and goes_on:
+                run.end_at(_begin_ms(at_ms, dual_ms, constants))
+            dual_ms = at_ms
         if run and counts and goes_on and time_us - run.time_us <= SILENCE_US_MAX:
             run.go_on(at_ms, time_us)
         else:
@@ -80,6 +89,13 @@ def told_of(points: Iterable[Point], last: Place | None, constants: Constants) -
         yield run.told
 
 
+def _begin_ms(at_ms: int, dual_ms: int | None, constants: Constants) -> int:
+    """Where what a dual write counted begins: it knew only of those before it that were dual writes, too."""
+    if dual_ms is not None and 0 <= at_ms - dual_ms <= constants.heartbeat_gap_ms:
+        return dual_ms
+    return max(0, at_ms - constants.heartbeat_interval_ms)
+
+
 class Run:
     """Points that go on from each other, the first of which is at `at_ms`; `start_ms` is where its span begins."""
 
@@ -97,6 +113,10 @@ class Run:
             self.is_faster = False
         self.at_ms, self.time_us = at_ms, time_us
         self.steps += 1
+
+    def end_at(self, at_ms: int) -> None:
+        """What lies behind is counted already, what lies before is not yet."""
+        self.at_ms = max(self.start_ms, at_ms)
 
     @property
     def told(self) -> Told:

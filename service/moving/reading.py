@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.courses.assigning.noting import records_of
 from service.moving import ids
+from service.moving.judging import is_known
 from service.moving.queries import query
 from service.moving.showing import current, user_course, user_lessons
 from service.moving.standing import lessons_now
@@ -144,6 +145,11 @@ class Reading:
         lesson, user = ids.lesson_of(user_lesson) or (None, None)
         rows = await self._rows("select_named_lesson", user_lesson, lesson, user)
         return Named(*rows[0]) if rows else None
+
+    async def is_imported(self, user_lesson: str, point: str) -> bool:
+        """Whether an import counted this point."""
+        rows = await self._rows("select_imported_points", user_lesson)
+        return bool(rows) and is_known(point, rows[0]["known"])
 
     async def _lessons_of(self, user_courses: Sequence[UserCourse]) -> list[list[UserLesson]]:
         rows = await self._rows("select_ids_of_lessons", [one.user_course for one in user_courses])

@@ -55,6 +55,8 @@ class Names(Protocol):
         """User, lesson, slug and duration in ms of an old id."""
         ...
 
+    async def is_imported(self, user_lesson: str, point: str) -> bool: ...
+
 
 class Point(NamedTuple):
     """`user` is None where only the old system knows whose it is."""
@@ -96,11 +98,12 @@ class Writing:
     ) -> Point:
         """Write one: `others` is what else the client said of it. Repeated under its id it is counted once."""
         at_us, point = clock.now_us(), point or new_id()
-        told = await self._checked(user_lesson, progress, may_write, point)
+        told, is_new = await self._checked(user_lesson, progress, may_write, point), True
         if old_api := self._old_side_of(user_lesson):
             given = {**(others or {}), "id": point, "userLessonId": user_lesson, "progress": progress}
-            await self._pass_on(old_api, {"query": _CREATE, "variables": {"input": given}}, headers)
-        await self._count(told, at_us, point)
+            is_new = await self._pass_on(old_api, {"query": _CREATE, "variables": {"input": given}}, headers)
+        if is_new or not await self._names.is_imported(user_lesson, point):
+            await self._count(told, at_us, point)
         return Point(point, user_lesson, told.named[0] if told.named else None, progress, at_us)
 
     async def update(
@@ -179,10 +182,12 @@ class Writing:
                 self._known.popitem(last=False)
         return named
 
-    async def _pass_on(self, old_api: OldApi, document: Document, headers: Mapping[str, str]) -> None:
+    async def _pass_on(self, old_api: OldApi, document: Document, headers: Mapping[str, str]) -> bool:
+        """Gives whether the old system took it now; else it had it before. Raises OldApiRefused."""
         answer = await old_api.post(document, headers)
         if not answer.is_taken and not _is_taken_before(answer):
             raise OldApiRefused(f"the old system did not take it: {answer.said}")
+        return answer.is_taken
 
     async def _count(self, told: _Told, at_us: int, point: str | None = None) -> None:
         """Without an id it may be said again, too: it is where it was, and counts nothing more."""

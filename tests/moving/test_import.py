@@ -219,10 +219,7 @@ async def test_what_came_by_dual_write_is_not_counted_again(town: Town) -> None:
     books = await town.bring(progress=[*first, *dual, *last])
     assert books.progress.skipped == {"dual_written": 2}
     watch_ms, seen, *_ = await live(town)
-    lone_ms = (
-        5_000  # the first one in its session is worth an interval, of which the import brings the first half
-    )
-    assert watch_ms == of_model([*first, *dual, *last])[0] + lone_ms
+    assert watch_ms == of_model([*first, *dual, *last])[0]
     assert seen == of_model([*first, *dual, *last])[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -164,6 +165,26 @@ async def test_a_repeated_point_succeeds_and_counts_once(
     )
     await both.writing.point(ann.intro, 10, point="p2", headers=ann.headers, may_write=ann.may_write)
     assert (await old.points(ann.intro), await counted(cinema, ann.user)) == ([5, 10], (10_000, 10_000, 2))
+
+
+async def test_a_point_that_was_imported_meanwhile_is_not_counted_again(
+    ann: Ann, both: Moving, cinema: Cinema, old: OldProcess
+) -> None:
+    """It could not be counted when it was written, was imported, and is said again then."""
+    await old.connection.execute(
+        """INSERT INTO "UserLessonProgress" VALUES ('p1', $1, 10, 'ann', now(), now())""", ann.intro
+    )
+    known = b"eight by" + blake2b(b"p1", digest_size=8).digest()
+    async with cinema.courses.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO imported_lessons VALUES ($1, 'safety', $2, 2, NULL, NULL, NULL, $3, 1, true)",
+            ann.intro,
+            ann.user,
+            known,
+        )
+    for name, events in (("p1", 0), ("p2", 1)):
+        await both.writing.point(ann.intro, 10, point=name, headers=ann.headers, may_write=ann.may_write)
+        assert (await counted(cinema, ann.user))[2] == events
 
 
 async def test_what_the_old_system_does_not_take_counts_nowhere(

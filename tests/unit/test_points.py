@@ -80,9 +80,32 @@ def test_who_stands_still_has_played_nothing() -> None:
 
 
 def test_what_was_counted_already_is_gone_on_from() -> None:
-    """As heartbeats [30, 35) would have been counted once, and by somebody else."""
+    """The first dual write counted [15, 25), the second one [25, 30)."""
     points = [*every(5, 20), *every(5, 25, 30, start=5, counts=False), *every(5, 35, start=15)]
-    assert told(points) == [("segment", 10, 20, 0, 1000), ("segment", 30, 35, 15, 1000)]
+    assert told(points) == [("segment", 10, 15, 0, 1000), ("segment", 30, 35, 15, 1000)]
+
+
+def test_a_point_whose_dual_write_was_lost_is_counted_by_the_next_one() -> None:
+    """Which went on from the one before it."""
+    lost, dual = every(5, 25, start=5), every(10, 20, 30, counts=False)
+    assert told([dual[0], *lost, dual[1]], Place(15_000, START_US)) == [("mark", None, 20, 5, None)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30_000), st.booleans()), min_size=1, max_size=20))
+@example([(20_000, True), (25_000, False), (5_000, True), (30_000, False)])
+def test_dual_writes_and_the_import_count_together_what_all_would_have(steps: list[tuple[int, bool]]) -> None:
+    """Whichever of them were lost, of who plays on without a jump."""
+    at_ms, points = 0, []
+    for place, (step, counts) in enumerate(steps):
+        at_ms += step
+        points.append(Point(at_ms, START_US + place * 5 * SECOND_US, counts))
+    whole = counted([heartbeat_of(one, "old") for one in points])
+    dual = [heartbeat_of(one, "old") for one in points if not one.counts]
+    assert counted([*dual, *map(event_of, told_of(points, None, CONSTANTS))])[:2] == whole[:2]
+
+
+def heartbeat_of(one: Point, session: str) -> Event:
+    return Event("ann", "dune", "heartbeat", one.at_ms, one.time_us, START_US, timed=True, session=session)
 
 
 def test_the_next_run_goes_on_from_the_last_place() -> None:
