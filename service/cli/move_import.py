@@ -195,7 +195,7 @@ class Run:
         self, files: list[tuple[Kind, Path]], names: Names, books: Books, *, is_trial: bool
     ) -> None:
         """Stage these files and carry it out, or see what that would do."""
-        started, began_us = clock.steady_seconds(), clock.now_us()
+        started, rules = clock.steady_seconds(), self._importing.rules(clock.now_us())
         sizes = [path.stat().st_size if path.is_file() else None for _, path in files]
         self._bar.begin("reading", None if None in sizes else sum(size or 0 for size in sizes))
         transaction = self._connection.transaction()
@@ -206,9 +206,9 @@ class Run:
             )
             books.staged_seconds = books.seconds = clock.steady_seconds() - started
             if is_trial:
-                await self._importing.try_out(books, began_us)
+                await self._importing.try_out(books, rules)
             else:
-                number = await staging.mark(self._connection, books, began_us)
+                number = await staging.mark(self._connection, books, rules)
         except BaseException:
             await transaction.rollback()
             raise
@@ -218,7 +218,7 @@ class Run:
             await transaction.commit()
         books.seconds = clock.steady_seconds() - started
         if not is_trial:
-            await self._carry_out(Staged(number, books, began_us))
+            await self._carry_out(Staged(number, books, rules))
 
     async def _carry_out(self, staged: Staged) -> None:
         self._bar.begin("counting", await staging.points_of(self._connection))

@@ -46,6 +46,12 @@ move_imports = Table(
     time_of("finished_at", "when it was through; without it the staged rows are its", null=True),
     column_of("files", Text, "what it read, as JSON"),
     column_of("books", Text, "what became of its rows up to their staging, or in the end, as JSON"),
+    column_of(
+        "settings",
+        Text,
+        "by what its points are judged, as JSON; NULL: by the settings of who finishes it",
+        null=True,
+    ),
     PrimaryKeyConstraint("import"),
     comment="imports out of the old system whose rows are all staged",
 )

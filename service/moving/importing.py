@@ -56,11 +56,11 @@ PATIENT_SECONDS: Final = 5.0
 
 
 class Staged(NamedTuple):
-    """An import that is not through: its number, its books as they were when all was staged, and when it began."""
+    """An import that is not through: its number, its books as they were when all was staged, and how to judge."""
 
     number: int
     books: Books
-    began_us: int
+    rules: Rules
 
 
 class Importing:
@@ -94,16 +94,19 @@ class Importing:
     async def left(self) -> Staged | None:
         """What a run that ended early has staged."""
         row = await self._connection.fetchrow(
-            "SELECT import, books, began_at FROM move_imports WHERE finished_at IS NULL"
+            "SELECT import, books, began_at, settings FROM move_imports WHERE finished_at IS NULL"
         )
         if row is None:
             return None
-        return Staged(row["import"], Books.from_dict(orjson.loads(row["books"])), row["began_at"])
+        rules = self.rules(row["began_at"])
+        if row["settings"] is not None:
+            rules = rules.with_settings(orjson.loads(row["settings"]))
+        return Staged(row["import"], Books.from_dict(orjson.loads(row["books"])), rules)
 
     async def carry_out(self, staged: Staged) -> None:
         """Whatever of it was done before changes nothing."""
         started = clock.steady_seconds()
-        books, rules = staged.books, self._rules(staged.began_us)
+        books, rules = staged.books, staged.rules
         if await staging.points_of(self._connection):
             await self._wait_for_flusher()
         for stint in range(1, await staging.stints_of(self._connection) + 1):
@@ -117,15 +120,15 @@ class Importing:
         books.seconds += clock.steady_seconds() - started
         await staging.finish(self._connection, staged.number, books)
 
-    async def try_out(self, books: Books, began_us: int) -> None:
+    async def try_out(self, books: Books, rules: Rules) -> None:
         """What carrying it out would do. Inside the transaction that staged it."""
-        rules = self._rules(began_us)
         for stint in range(1, await staging.stints_of(self._connection) + 1):
             async for judged in self._judged(stint, rules, books, is_trial=True):
                 for one in judged:
-                    book_events(events_of(one, began_us), books)
+                    book_events(events_of(one, rules.began_us), books)
 
-    def _rules(self, began_us: int) -> Rules:
+    def rules(self, began_us: int) -> Rules:
+        """By the settings of now."""
         return Rules(self._unit, self._constants, began_us - RECENT_US, began_us)
 
     async def _judged(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from service.db.connections import Connection
     from service.moving.books import Books
+    from service.moving.judging import Rules
     from service.moving.model import Unit
     from service.moving.old_rows import Names
     from service.moving.stints import Plan
@@ -81,13 +82,14 @@ async def stage(
     await connection.execute("ANALYZE staged_stints, staged_ways, staged_targets")
 
 
-async def mark(connection: Connection, books: Books, began_us: int) -> int:
+async def mark(connection: Connection, books: Books, rules: Rules) -> int:
     """All is staged. Gives the number of the import."""
     number: int = await connection.fetchval(
-        "INSERT INTO move_imports (began_at, files, books) VALUES ($1, $2, $3) RETURNING import",
-        began_us,
+        "INSERT INTO move_imports (began_at, files, books, settings) VALUES ($1, $2, $3, $4) RETURNING import",
+        rules.began_us,
         orjson.dumps(books.files).decode(),
         orjson.dumps(books.as_dict()).decode(),
+        orjson.dumps(rules.settings).decode(),
     )
     return number
 

@@ -14,6 +14,7 @@ from service.errors import Conflict
 from service.events.event import Event
 from service.events.quantities import microseconds
 from service.moving.books import Kind
+from service.moving.counting import Counting
 from service.moving.past_attempts import PastAttempts
 from service.settings import Settings
 from tests.courses.school import YEARLY, assign, at, put
@@ -40,11 +41,7 @@ async def test_points_count_what_they_would_have_counted_as_heartbeats(town: Tow
     assert books.progress.mended == {"put_in_order": 9}
     await town.settle()
     [attempt] = await town.attempts()
-    [intro] = (
-        await town.cinema.lessons(attempt.attempt)[:1]
-        if False
-        else [one for one in await town.cinema.lessons(attempt.attempt) if one.lesson == "intro"]
-    )
+    [intro] = [one for one in await town.cinema.lessons(attempt.attempt) if one.lesson == "intro"]
     assert intro.own == of_model(PLAYED)[1]
     assert (attempt.number, attempt.opened_us, attempt.closed_us) == (1, moment_us(0), None)
     assert attempt.last_viewed_us == moment_us(145)
@@ -341,12 +338,8 @@ async def test_nothing_is_tried_while_an_import_is_not_through(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are staged, and would be judged along."""
-
-    async def fail(*_: object) -> None:
-        raise InjectedError
-
     with monkeypatch.context() as broken:
-        broken.setattr(PastAttempts, "begin", fail)
+        broken.setattr(PastAttempts, "begin", failed)
         with pytest.raises(InjectedError):
             await town.bring(courses=[user_course()], lessons=[user_lesson()], progress=PLAYED)
     with pytest.raises(Conflict, match="not through"):
@@ -375,6 +368,24 @@ async def test_no_rule_renews_what_is_being_imported(town: Town) -> None:
     await town.connection.execute("TRUNCATE staged_stints")
     assert await town.cinema.courses.attempts.renew_due(at("2028-01-01"), 10) == 1
     assert attempt.completed_us == moment_us(10)
+
+
+async def test_an_import_is_finished_by_the_settings_that_it_began_with(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events were counted in part, perhaps: others under the same `seq` would be taken for them."""
+    with monkeypatch.context() as broken:
+        broken.setattr(Counting, "_keep", failed)
+        with pytest.raises(InjectedError):
+            await town.bring(courses=[user_course()], lessons=[user_lesson()], progress=PLAYED)
+    other = Settings(old_progress_unit="fraction", heartbeat_interval_seconds=2, heartbeat_gap_seconds=2)
+    await town.bring(settings=other)
+    assert await live(town) == of_model(PLAYED)
+    assert await town.connection.fetchval("SELECT position_ms FROM imported_lessons") == 50_000
+
+
+async def failed(*_: object) -> None:
+    raise InjectedError
 
 
 async def test_the_erased_leave_nothing_of_their_import(town: Town) -> None:
