@@ -10,14 +10,9 @@ import uvloop
 from cyclopts import App, CycloptsError, Parameter
 
 from service import logs, settings
-from service.cli.audit import audit, rebuild, recover
-from service.cli.inspect import inspect
-from service.cli.keys import keys
-from service.cli.move import move
-from service.cli.parked import parked
-from service.cli.replay import replay
-from service.cli.simulate import simulate
 from service.errors import PlayheadError
+
+HELP = {"--help", "-h"}
 
 app = App(
     name="playhead",
@@ -26,17 +21,23 @@ app = App(
     "Settings are environment variables that begin with PLAYHEAD_; the README lists them all.",
     version=version("playhead"),
     version_flags=["--version"],
-    help_flags=["--help", "-h"],
+    help_flags=sorted(HELP),
 )
-app.command(replay)
-app.command(simulate)
-app.command(inspect)
-app.command(keys)
-app.command(audit)
-app.command(rebuild)
-app.command(recover)
-app.command(parked)
-app.command(move)
+COMMANDS = {
+    "replay": "replay",
+    "simulate": "simulate",
+    "inspect": "inspect",
+    "keys": "keys",
+    "audit": "audit",
+    "rebuild": "audit",
+    "recover": "audit",
+    "parked": "parked",
+    "move": "move",
+}
+"""Each with the module beside this one that has it, which is loaded when it is called: `serve` needs none of them."""
+
+for name, module in COMMANDS.items():
+    app.command(f"service.cli.{module}:{name}", name=name)
 
 
 @app.command
@@ -94,6 +95,9 @@ async def migrate(
 
 def main() -> None:
     """Exit codes: 0 done, 1 failed for the reason printed, 2 the command was not understood, 130 interrupted."""
+    if not set(sys.argv[1:2]) - HELP:
+        for name in COMMANDS:  # the list of commands says what each of them does
+            app[name]
     try:
         result = app(
             sys.argv[1:],

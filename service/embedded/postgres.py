@@ -193,6 +193,7 @@ class EmbeddedPostgres:
             check=False,
             timeout=PSQL_SECONDS,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            start_new_session=True,  # a terminal's Ctrl-C is the supervisor's to obey
         )
         if done.returncode != 0:
             raise CannotStart(f"the database playhead cannot be made: {done.stderr.strip()}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.counters import coverage, keys
 from service.counters.records import PairRecord, SessionRecord
-from tests.lua.book import Book, book_of_model, seqs_of
+from tests.lua.book import Book, book_of_model, seen_in, seqs_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -71,7 +71,7 @@ def _pair(record: asyncpg.Record) -> tuple[object, ...]:
         record["latest_ms"],
         record["us"],
         record["scope"],
-        frozenset(cell for span in coverage.spans(bitmap) for cell in range(*span)),
+        seen_in(bitmap),
     )
 
 

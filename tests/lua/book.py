@@ -73,12 +73,12 @@ def book_of_model(model: Model, since_us: int) -> Book:
                 pair.latest_ms,
                 pair.latest_us,
                 pair.scope,
-                cells_of(pair.seen),
+                pair.seen,
             )
             for pair_name, pair in model.pairs.items()
         },
         "scopes": {
-            (*pair_name, scope): (images.scope_record_of(counters, scope), cells_of(counters.seen))
+            (*pair_name, scope): (images.scope_record_of(counters, scope), counters.seen)
             for pair_name, pair in model.pairs.items()
             for scope, counters in pair.scopes.items()
         },
@@ -116,7 +116,7 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
             for pair, record, coverage in zip(pairs, pair_records, coverages, strict=True)
         },
         "scopes": {
-            (*pair, scope): (PairRecord.unpack(record), _cells(coverage or b""))
+            (*pair, scope): (PairRecord.unpack(record), seen_in(coverage or b""))
             for pair, found in zip(pairs, scopes, strict=True)
             for scope, record, coverage in zip(*[iter(found or ())] * 3, strict=True)
         },
@@ -176,14 +176,13 @@ async def _pair(
         pair.latest_ms if pair.latest_us else None,
         pair.latest_us or None,
         pair.scope,
-        _cells(coverage),
+        seen_in(coverage),
     )
 
 
-def _cells(bitmap: bytes) -> frozenset[int]:
-    return frozenset(
-        place * 8 + bit for place, byte in enumerate(bitmap) for bit in range(8) if byte >> (7 - bit) & 1
-    )
+def seen_in(bitmap: bytes) -> int:
+    """Bit n is cell n, as the model has it; of a bitmap cell 0 is the first bit."""
+    return int(format(int.from_bytes(bitmap), f"0{len(bitmap) * 8}b")[::-1], 2)
 
 
 def _session_record(record: bytes) -> tuple[object, ...]:
