@@ -157,6 +157,13 @@ GRAPHQL_COST_MAX = 30_000
 GRAPHQL_LIST_COST = 10
 """How many items a list without a `limit` is taken to have."""
 
+GRAPHQL_ITEMS_MAX = 5000
+"""Items of all lists of an answer in the old shapes, which may have none of their limits written: a hundred users with
+fifty lessons each. Some hundred ms of one process."""
+
+GRAPHQL_ERRORS_MAX = 100
+"""Of one answer; what is too much fails for each item."""
+
 GRAPHQL_TIMEOUT_SECONDS = 20.0
 """How long an answer may take; what it waits for has shorter bounds of its own."""
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
+import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, ServerDisconnectedError
 
 from service import clock, metrics
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.settings import Settings
+
+_log = structlog.get_logger()
 
 _CREDENTIALS: Final = frozenset(("authorization", "x-api-key"))
 """All of a client's headers that are passed on: it is for the old system, too, to say what the client may."""
@@ -115,9 +118,9 @@ class OldApi:
         except TimeoutError:
             raise _unavailable("timeout", "did not answer in time") from None
         except (ClientError, OSError) as failed:
-            raise _unavailable(
-                "unreachable", f"cannot be reached: {failed or type(failed).__name__}"
-            ) from None
+            # Clients hear of it, who need not know by which address it is reached in here.
+            _log.warning("old_api_unreachable", detail=f"{type(failed).__name__}: {failed}")
+            raise _unavailable("unreachable", "cannot be reached") from None
         metrics.OLD_API_SECONDS.observe(clock.steady_seconds() - started)
         if answer.status not in _ANSWERED or answer.status == 429:
             raise _unavailable("failed", f"answered {answer.status}: {answer.said}")

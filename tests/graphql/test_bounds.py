@@ -15,6 +15,7 @@ from service.moving import ids
 from tests.api.client import JSON, escaped
 from tests.graphql.asking import ask, only, post, reason_of, refused
 from tests.graphql.test_old_shapes import BY_COURSE
+from tests.video.players import assign, put_course
 
 if TYPE_CHECKING:
     from tests.api.client import Answer, Api
@@ -63,7 +64,27 @@ async def test_a_limit_is_what_counts_written_or_in_a_variable(api: Api) -> None
     asked = f"query ($n: Int = 100) {{ again: {listed} twice: {listed} {listed} }}"
     assert await refused(api, asked) == "too_costly"
     assert await refused(api, asked, n=1000) == "too_costly"
+    assert await refused(api, asked, n=100.0) == "too_costly"  # a whole number, to GraphQL
     assert (await ask(api, asked, n=10))["again"] == {"items": []}
+
+
+async def test_lists_without_a_limit_are_counted_as_long_as_they_are(
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have a hundred items each, within each other."""
+    await put_course(api, name, lessons=3)
+    await assign(api, name, "ann")
+    listed = f'listUserCoursesByCourseId(courseId: "{name}")'
+    monkeypatch.setattr("service.api.graphql.context.GRAPHQL_ITEMS_MAX", 3)
+    await ask(api, f"{{ {listed} {{ items {{ id }} }} }}")
+    few = f"{{ {listed} {{ items {{ userLessons(limit: 2) {{ items {{ id }} }} }} }} }}"
+    await ask(api, few)
+    assert await refused(api, few.replace("(limit: 2)", "")) == "too_costly"
+    latest = 'createUserLessonProgress(input: {userLessonId: "%s", progress: 3}) { id }'
+    await ask(api, f"mutation {{ {latest % ids.id_of_lesson(f'{name} 1', 'ann')} }}")
+    told = few.replace("items { id }", "items { userLessonProgresses { items { id } } }")
+    failed = (await post(api, told)).json["errors"]
+    assert {one["extensions"]["reason"] for one in failed} == {"too_costly"}
 
 
 async def test_the_schema_can_be_asked_for_and_is_told_as_text(api: Api) -> None:

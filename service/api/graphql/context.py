@@ -12,7 +12,8 @@ from service.access.people import Action, Role
 from service.api.context import COURSES, GATE, PERSON
 from service.api.graphql.loading import Loading
 from service.api.persons import demand_user
-from service.errors import Forbidden
+from service.errors import BadRequest, Forbidden
+from service.limits import GRAPHQL_ITEMS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,6 +38,7 @@ class Context:
     connection_params: object = field(default=None, repr=False)
     is_checked: bool = False
     """Whether its one operation was found good already."""
+    _items: int = field(default=0, init=False)
 
     @property
     def app(self) -> web.Application:
@@ -49,6 +51,15 @@ class Context:
     def forget(self) -> None:
         """Something was written: what was read before may be otherwise now."""
         self.__dict__.pop("loading", None)
+
+    def spend(self, items: int) -> None:
+        """So many more are in the answer. Raises BadRequest where they are too many."""
+        self._items += items
+        if self._items > GRAPHQL_ITEMS_MAX:
+            detail = (
+                f"the answer has more than {GRAPHQL_ITEMS_MAX} items: ask for less, or with a smaller limit"
+            )
+            raise BadRequest(400, "too_costly", detail)
 
     def demand(self, scope: Scope) -> None:
         """Raises NotAllowed."""

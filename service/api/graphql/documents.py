@@ -75,7 +75,7 @@ class Documents:
         coerced = get_variable_values(self._schema, operation.variable_definitions or (), dict(variables))
         if isinstance(coerced, list):
             return coerced
-        return self._costs(read.node, operation, variables)
+        return self._costs(read.node, operation, coerced.coerced)
 
     def _read(self, query: str) -> Read:
         try:
@@ -100,24 +100,20 @@ class Documents:
         fragments = {
             part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)
         }
-        defaults = {
-            one.variable.name.value: one.default_value
-            for one in operation.variable_definitions or ()
-            if one.default_value is not None
-        }
         root = self._schema.get_root_type(operation.operation)
         assert root
         try:
-            cost = _Costs(self._schema, fragments, {**defaults, **variables}).of(
-                operation.selection_set, root
-            )
+            cost = _Costs(self._schema, fragments, variables).of(operation.selection_set, root)
         except GraphQLError as error:
             return [error]
         return [] if cost <= limits.GRAPHQL_COST_MAX else [_too_costly()]
 
 
 class _Costs:
-    """How many fields an answer has at most, if its lists are as long as they may be."""
+    """How many fields an answer has at most, if its lists are as long as they are asked for.
+
+    Those that are longer, since no `limit` was said, are counted when they are there: `Context.spend`.
+    """
 
     def __init__(
         self,
@@ -157,17 +153,17 @@ class _Costs:
         assert isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
         assert one.selection_set
         field = parent.fields[one.name.value]
-        own = self._limit(one) if "limit" in field.args else None
+        own = self._limit(one, field.args["limit"].default_value) if "limit" in field.args else None
         times = 1
         if is_list_type(get_nullable_type(field.type)):
             times = limits.GRAPHQL_LIST_COST if page is None else page
         return 1 + times * self.of(one.selection_set, get_named_type(field.type), depth + 1, own)
 
-    def _limit(self, one: FieldNode) -> int | None:
-        """What is written or said by a variable; None where it is left out."""
-        given: Any = next((arg.value for arg in one.arguments or () if arg.name.value == "limit"), None)
+    def _limit(self, one: FieldNode, otherwise: object) -> int | None:
+        """What is written or said by a variable, as it is carried out; `otherwise` where it is left out."""
+        given: Any = next((arg.value for arg in one.arguments or () if arg.name.value == "limit"), otherwise)
         if isinstance(given, VariableNode):
-            given = self._variables.get(given.name.value)
+            given = self._variables.get(given.name.value, otherwise)
         if isinstance(given, IntValueNode):
             given = int(given.value)
         return max(1, min(given, limits.PAGE_MAX)) if isinstance(given, int) else None

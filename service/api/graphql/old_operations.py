@@ -188,6 +188,7 @@ async def _courses(
     info: Of, found: Sequence[FoundCourse], wanted: UserCourseFilter | None, following: str | None
 ) -> Json:
     """Those that who asks may read."""
+    info.context.spend(len(found))
     info.context.loading.user_courses.prime_many({one.user_course: one for one in found})
     readable = await info.context.readable({one.user for one in found})
     items = [user_course(one) for one in found if one.user in readable]

@@ -79,6 +79,7 @@ async def lessons_page(
     if sort_direction is SortDirection.DESC:
         found = found[::-1]
     shown, following = slice_of(found, limit, next_token)
+    info.context.spend(len(shown))
     items = [user_lesson(one, unit_of(info.context.app)) for one in shown]
     return connection([one for one in items if passes(one, filter)], following)
 
@@ -94,6 +95,7 @@ async def points_page(
     refuse_ascending(sort_direction)
     of, size = root[OF], page_limit(limit)
     found = await info.context.loading.points.load(PointsAsked(of, size + 1, before_in(next_token)))
+    info.context.spend(len(found))
     following = spell_place(found[size - 1].place) if len(found) > size else None
     return connection([past_point(one, of, unit_of(info.context.app)) for one in found[:size]], following)
 

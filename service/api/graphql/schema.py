@@ -18,7 +18,7 @@ from service.api.graphql.documents import Documents
 from service.api.graphql.failures import all_told, refusal
 from service.api.graphql.scalars import SCALARS
 from service.api.graphql.subscriptions import Subscription
-from service.limits import GRAPHQL_TIMEOUT_SECONDS
+from service.limits import GRAPHQL_ERRORS_MAX, GRAPHQL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,5 +131,5 @@ async def run(wanted: Wanted, context: Context) -> Answer:
 
 
 def answer(data: Any, errors: list[GraphQLError]) -> Answer:
-    said: Answer = {"errors": [error.formatted for error in errors]} if errors else {}
+    said: Answer = {"errors": [error.formatted for error in errors[:GRAPHQL_ERRORS_MAX]]} if errors else {}
     return said | {"data": data}
