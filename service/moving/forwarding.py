@@ -127,6 +127,9 @@ def with_ids(asked: Asked) -> Asked:
         if isinstance(node, VariableNode):
             name = node.name.value
             variables[name] = _named(variables.get(name))
+        elif isinstance(node, ObjectValueNode) and (name := _id_variable(node)):
+            # Written over, it would be a variable that is not used, which GraphQL refuses.
+            variables[name] = variables.get(name) or new_id()
         elif isinstance(node, ObjectValueNode):
             nameless.add(node)
     if not nameless:
@@ -168,6 +171,12 @@ class _Naming(Visitor):
             return None
         own = ObjectFieldNode(name=NameNode(value="id"), value=StringValueNode(value=new_id()))
         return ObjectValueNode(fields=(*(one for one in node.fields if one.name.value != "id"), own))
+
+
+def _id_variable(node: ObjectValueNode) -> str | None:
+    """That which says its id, if one does."""
+    given = next((one.value for one in node.fields if one.name.value == "id"), None)
+    return given.name.value if isinstance(given, VariableNode) else None
 
 
 def _named(given: Any) -> Any:

@@ -124,7 +124,7 @@ async def test_the_whole_move(move: Move, tmp_path: Path, capsys: pytest.Capture
     await who_was_assigned_meanwhile_is_brought_along(move, tmp_path, capsys)
     await each_planted_difference_is_found(move, capsys)
     before = await all_reads(move)
-    async with viewers(move) as watching:
+    async with readers(move), viewers(move) as watching:
         code, said = await move.command("move", "switch", "new")
         assert (code, "Since now clients read playhead's" in said) == (0, True), said
         await all_have_gone_on(watching)
@@ -227,6 +227,9 @@ async def all_reads(move: Move) -> dict[str, list[Document]]:
     return found
 
 
+READERS, READS_MIN = 4, 10
+"""At the same time, and how often each at least while reads are switched three times."""
+
 VIEWERS = ("ann", "cleo", "dora")
 
 
@@ -266,6 +269,27 @@ async def viewers(move: Move) -> AsyncIterator[list[Viewer]]:
     finally:
         stop.set()
         await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def readers(move: Move) -> AsyncIterator[None]:
+    """They ask for as much as both sides can answer, and hear the same from either."""
+    stop, turns = asyncio.Event(), [0] * READERS
+
+    async def read(place: int) -> None:
+        bob = move.client("bob")
+        before = [await bob.courses("safety"), await bob.lesson("ul bob film")]
+        while not stop.is_set():
+            assert_same(before, [await bob.courses("safety"), await bob.lesson("ul bob film")])
+            turns[place] += 1
+
+    tasks = [asyncio.create_task(read(place)) for place in range(READERS)]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+    assert min(turns) > READS_MIN
 
 
 async def all_have_gone_on(watching: list[Viewer]) -> None:

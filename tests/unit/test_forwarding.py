@@ -69,6 +69,19 @@ def test_points_get_the_ids_that_they_lack() -> None:
     assert writes_of(sent) == writes
 
 
+@pytest.mark.parametrize("given", [{}, {"id": None}, {"id": "x"}])
+def test_an_id_that_a_variable_may_say_is_said_by_it(given: dict[str, Any]) -> None:
+    """The old system refuses documents with a variable that is not used."""
+    query = """mutation M($id: ID) {
+        createUserLessonProgress(input: {id: $id, userLessonId: "a", progress: 1}) { id }
+    }"""
+    named = with_ids(asked(query, **given))
+    assert "id: $id" in named.query
+    [write] = writes_of(named)
+    assert write.point == named.variables["id"] == (given.get("id") or write.point)
+    assert write.point
+
+
 def test_what_has_ids_goes_out_as_it_came() -> None:
     query = 'mutation{createUserLessonProgress(input:{id:"x",userLessonId:"a",progress:1}){id}}'
     assert with_ids(asked(query)).query == print_ast(parse(query))
