@@ -127,9 +127,9 @@ def with_ids(asked: Asked) -> Asked:
         if isinstance(node, VariableNode):
             name = node.name.value
             variables[name] = _named(variables.get(name))
-        elif isinstance(node, ObjectValueNode) and (name := _id_variable(node)):
+        elif isinstance(node, ObjectValueNode) and (said_by := _id_variable(node)):
             # Written over, it would be a variable that is not used, which GraphQL refuses.
-            variables[name] = variables.get(name) or new_id()
+            variables[said_by] = variables.get(said_by) or new_id()
         elif isinstance(node, ObjectValueNode):
             nameless.add(node)
     if not nameless:
