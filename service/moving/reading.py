@@ -41,6 +41,13 @@ class Place(NamedTuple):
     shown: str
 
 
+class Within(NamedTuple):
+    """Of whom alone a list is: this user, and the members of these teams."""
+
+    user: str
+    teams: tuple[str, ...]
+
+
 class Key(NamedTuple):
     """What the user has of the course: its last attempt, or the closed one that the old system knew by this id."""
 
@@ -89,8 +96,9 @@ class Reading:
         since_us: int = FIRST_US,
         until_us: int = LAST_US,
         user: str | None = None,
+        within: Within | None = None,
     ) -> list[UserCourse]:
-        """By when they were made, `since_us` and `until_us` included; of all users, or of this one."""
+        """By when they were made, `since_us` and `until_us` included; of all users, of this one, or of these."""
         if not ids.is_name(course):
             return []
         if user is not None:
@@ -102,7 +110,7 @@ class Reading:
         else:
             name, bound_us = "select_user_courses_ascending", until_us
             place = after or Place(since_us, "", "")
-        rows = await self._rows(name, course, *place, bound_us, limit)
+        rows = await self._rows(name, course, *place, bound_us, limit, *(within or (None, None)))
         return await self._present([Key.of(row) for row in rows])
 
     async def of_user(self, user: str, limit: int, after: tuple[str, str] = ("", "")) -> list[UserCourse]:

@@ -253,6 +253,22 @@ async def test_nothing_leads_from_ones_own_to_anothers(guarded: Api, anns: Docum
         assert sorted(one["user"] for one in items) == users, who
 
 
+async def test_where_a_list_goes_on_tells_of_nobody_else(guarded: Api, anns: Document) -> None:
+    """Pages are of those whom who asks may read, so none ends with another's name."""
+    admin: Any = Admin(guarded)
+    for user in ("aaron", "bob"):
+        await admin.call("POST", "/v1/assignments", orjson.dumps({"course": "safety", "user": user}))
+    for direction in ("ASC", "DESC"):
+        listed = (
+            f'{{ listUserCoursesByCourseId(courseId: "safety", limit: 1, sortDirection: {direction})'
+            " { items { user } nextToken } }"
+        )
+        for who, users in (("sales", ["ann"]), ("stores", []), ("bob", ["bob"])):
+            answer = await post(guarded, listed, bearer(PEOPLE[who]))
+            found = answer.json["data"]["listUserCoursesByCourseId"]
+            assert found == {"items": [{"user": user} for user in users], "nextToken": None}
+
+
 async def test_pages_of_origins_that_may_are_told_so(emptied_redis_url: str) -> None:
     settings = Settings(cors_origins="https://a.example", shutdown_seconds=1)
     async with serving(settings, emptied_redis_url) as api:

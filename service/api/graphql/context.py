@@ -14,6 +14,7 @@ from service.api.graphql.loading import Loading
 from service.api.persons import demand_user
 from service.errors import BadRequest, Forbidden
 from service.limits import GRAPHQL_ITEMS_MAX
+from service.moving.reading import Within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,6 +76,14 @@ class Context:
         """Of whom alone a learner may read anything; None of others."""
         person = self.request.get(PERSON)
         return person.user if person and person.role is Role.LEARNER else None
+
+    @property
+    def only_within(self) -> Within | None:
+        """Of whom alone a manager may; None of others."""
+        person = self.request.get(PERSON)
+        if person is None or person.role is not Role.MANAGER:
+            return None
+        return Within(person.user, tuple(person.teams))
 
     async def may_read(self, user: str) -> bool:
         try:

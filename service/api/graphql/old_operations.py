@@ -86,6 +86,7 @@ async def list_user_courses_by_course_id(
         since_us=since_us,
         until_us=until_us,
         user=info.context.only_user,
+        within=info.context.only_within,
     )
     following = spell_listed(place_of(found[size - 1])) if len(found) > size else None
     return await _courses(info, found[:size], filter, following)

@@ -1,4 +1,5 @@
--- $1: course, $2 to $4: the moment, user and id before which, $5: the first moment, $6: how many. The latest first:
+-- $1: course, $2 to $4: the moment, user and id before which, $5: the first moment, $6: how many, $7 and $8: of which user and the
+-- members of which teams alone, or NULL. The latest first:
 -- those that show the last attempt, and those that show a closed one.
 SELECT *
 FROM (
@@ -8,6 +9,10 @@ FROM (
         WHERE
             course = $1 AND unassigned_at IS NULL AND first_assigned_at BETWEEN $5 AND $2
             AND (first_assigned_at, user_id, '') < ($2, $3::text, $4::text)
+            AND (
+                $8::text[] IS NULL OR user_id = $7
+                OR EXISTS (SELECT FROM team_members AS m WHERE m.user_id = assignments.user_id AND m.team = ANY ($8))
+            )
         ORDER BY first_assigned_at DESC, user_id DESC
         LIMIT $6
     )
@@ -18,6 +23,10 @@ FROM (
         WHERE
             course = $1 AND attempt IS NOT NULL AND created_at BETWEEN $5 AND $2
             AND (created_at, user_id, user_course) < ($2, $3::text, $4::text)
+            AND (
+                $8::text[] IS NULL OR user_id = $7
+                OR EXISTS (SELECT FROM team_members AS m WHERE m.user_id = user_courses.user_id AND m.team = ANY ($8))
+            )
         ORDER BY created_at DESC, user_id DESC, user_course DESC
         LIMIT $6
     )
