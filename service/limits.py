@@ -148,6 +148,12 @@ GRAPHQL_DEPTH_MAX = 12
 GRAPHQL_FIELDS_MAX = 400
 """Fields and fragments as they are written: they are compared pair by pair before anything is asked."""
 
+GRAPHQL_REPEATED_MAX = 20
+"""The same field in one place: who writes it a hundred times has a process compare for half a second."""
+
+GRAPHQL_FRAGMENTS_MAX = 50
+"""Of one document: what they select is compared, too."""
+
 GRAPHQL_ALIASES_MAX = 30
 """Names for the same field: each root is an operation of its own."""
 

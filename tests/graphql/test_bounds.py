@@ -32,6 +32,11 @@ LISTED = 'listUserCoursesByCourseId(courseId: "x", limit: %s) { items { id userL
         ("{" + "a{" * 400 + "a" + "}" * 401, "syntax_error"),
         ("{ " + "__typename " * (limits.GRAPHQL_FIELDS_MAX + 1) + "}", "too_many_fields"),
         ("{ " + "".join(f"a{n}: __typename " for n in range(limits.GRAPHQL_ALIASES_MAX + 1)) + "}", "too_many_aliases"),
+        ("{" + "getUserCourse(id: 1) { id } " * (limits.GRAPHQL_REPEATED_MAX + 1) + "}", "too_many_fields"),
+        (
+            "{ __typename }" + " fragment F on Query { a }" * (limits.GRAPHQL_FRAGMENTS_MAX + 1),
+            "too_many_fields",
+        ),
         ("{ a" + " a" * limits.GRAPHQL_TOKENS_MAX + " }", "syntax_error"),
         ("{ __typename }" + " " * limits.GRAPHQL_QUERY_CHARS_MAX, "syntax_error"),
         ("{ __typename } #" + "x" * 100 + "\n#" * (limits.GRAPHQL_TOKENS_MAX + 1), "syntax_error"),
@@ -66,6 +71,12 @@ async def test_a_limit_is_what_counts_written_or_in_a_variable(api: Api) -> None
     assert await refused(api, asked, n=1000) == "too_costly"
     assert await refused(api, asked, n=100.0) == "too_costly"  # a whole number, to GraphQL
     assert (await ask(api, asked, n=10))["again"] == {"items": []}
+
+
+async def test_of_many_wrong_variables_some_are_told(api: Api) -> None:
+    """Each of them took 50 us of all who wait."""
+    asked = "query ($i: [String]) { listUserCoursesByCourseId(courseId: 1, createdAt: {between: $i}) { nextToken } }"
+    assert len((await post(api, asked, i=[1] * 5000)).json["errors"]) == 11
 
 
 async def test_lists_without_a_limit_are_counted_as_long_as_they_are(

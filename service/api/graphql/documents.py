@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import (
     DocumentNode,
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from graphql import SelectionSetNode
+
+
+_ERRORS_MAX: Final = 10
+"""Of one document, or of its variables: to tell each of a hundred thousand wrong ones takes many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,9 @@ class Documents:
             ]
         if operation.operation not in takes:
             return [_elsewhere(operation.operation)]
-        coerced = get_variable_values(self._schema, operation.variable_definitions or (), dict(variables))
+        coerced = get_variable_values(
+            self._schema, operation.variable_definitions or (), dict(variables), max_errors=_ERRORS_MAX
+        )
         if isinstance(coerced, list):
             return coerced
         return self._costs(read.node, operation, coerced.coerced)
@@ -87,7 +94,7 @@ class Documents:
             )
             if errors := _written(node):
                 return Read(None, tuple(errors))
-            return Read(node, tuple(validate(self._schema, node, max_errors=10)))
+            return Read(node, tuple(validate(self._schema, node, max_errors=_ERRORS_MAX)))
         except RecursionError:
             return Read(None, (_too_deep(),))
         except GraphQLError as error:
@@ -174,7 +181,17 @@ class _Written(Visitor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fields = self.aliases = 0
+        self.fields = self.aliases = self.fragments = self.repeated = 0
+
+    def enter_fragment_definition(self, *_: object) -> None:
+        self.fragments += 1
+
+    def enter_selection_set(self, node: SelectionSetNode, *_: object) -> None:
+        """Fields of the same name are held against each other, each with each."""
+        names = Counter(
+            one.name.value for one in node.selections if isinstance(one, FieldNode) and not one.alias
+        )
+        self.repeated = max([self.repeated, *names.values()])
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
         self.fields += 1
@@ -200,6 +217,16 @@ def _written(node: DocumentNode) -> list[GraphQLError]:
     visit(node, counts)
     if counts.fields > limits.GRAPHQL_FIELDS_MAX:
         detail = f"the document has {counts.fields} fields, at most {limits.GRAPHQL_FIELDS_MAX} are taken"
+        return [refusal("too_many_fields", detail)]
+    if counts.repeated > limits.GRAPHQL_REPEATED_MAX:
+        detail = (
+            f"a field stands there {counts.repeated} times, at most {limits.GRAPHQL_REPEATED_MAX} are taken"
+        )
+        return [refusal("too_many_fields", detail)]
+    if counts.fragments > limits.GRAPHQL_FRAGMENTS_MAX:
+        detail = (
+            f"the document has {counts.fragments} fragments, at most {limits.GRAPHQL_FRAGMENTS_MAX} are taken"
+        )
         return [refusal("too_many_fields", detail)]
     if counts.aliases > limits.GRAPHQL_ALIASES_MAX:
         detail = f"the document has {counts.aliases} aliases, at most {limits.GRAPHQL_ALIASES_MAX} are taken"
