@@ -65,6 +65,24 @@ async def test_what_comes_by_any_way_is_told(api: Api, name: str) -> None:
         }
 
 
+async def test_what_lies_around_a_lesson_is_told_as_it_is_then(
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is read anew, and bounded by itself, however many a connection has had."""
+    monkeypatch.setattr("service.api.graphql.context.GRAPHQL_ITEMS_MAX", 3)
+    _, lesson = await given(api, name)
+    around = UPDATES.replace("status", "userCourse { status userLessons { items { id progress } } }")
+    async with subscribing(api) as client:
+        await client.greeted()
+        await client.subscribe(around, id=lesson)
+        assert (await client.next())["userCourse"]["status"] == "Assigned"
+        for at in (10, 20, 30):
+            await point(api, lesson, at)
+            told = (await client.next())["userCourse"]
+            assert told["status"] == "InProgress"
+            assert [one["progress"] for one in told["userLessons"]["items"] if one["id"] == lesson] == [at]
+
+
 async def test_each_subscription_tells_in_its_own_shape_and_ends_alone(api: Api, name: str) -> None:
     _, lesson = await given(api, name)
     async with subscribing(api) as client:

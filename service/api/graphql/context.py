@@ -62,6 +62,11 @@ class Context:
             )
             raise BadRequest(400, "too_costly", detail)
 
+    def begin(self) -> None:
+        """Another answer of a connection's: nothing that was read for those before is told again."""
+        self.forget()
+        self._items = 0
+
     def demand(self, scope: Scope) -> None:
         """Raises NotAllowed."""
         if gate := self.app.get(GATE):

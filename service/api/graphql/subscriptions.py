@@ -92,6 +92,7 @@ async def _followed(info: Of, name: str) -> AsyncGenerator[Found, None]:
         raise NotFound(f"there is no UserLesson {name!r}")
     async with aclosing(context.app[LIVE].follow(name)) as lessons:
         async for lesson in lessons:
+            context.begin()
             yield lesson
 
 
