@@ -182,6 +182,9 @@ ASSIGNMENTS_PER_MUTATION_MAX = 100
 SUBSCRIPTIONS_MAX = 1000
 """Of one process: each is looked at every second."""
 
+SUBSCRIPTIONS_PER_PERSON_MAX = 100
+"""Of one process, over all connections: some browser tabs, and never all that there is."""
+
 SUBSCRIPTIONS_PER_CONNECTION_MAX = 20
 """A page shows no more lessons at once."""
 

@@ -23,6 +23,7 @@ from tests.graphql.asking import ask
 from tests.graphql.subscriber import Subscriber, subscribing
 from tests.graphql.test_access import anns, guarded
 from tests.graphql.test_old_shapes import CREATE, given, point
+from tests.integration.waiting import until
 from tests.video.players import start
 
 if TYPE_CHECKING:
@@ -210,6 +211,35 @@ async def test_what_is_anothers_cannot_be_followed(guarded: Api, anns: Document,
         message = await client.told()
         reasons = [one["extensions"]["reason"] for one in message["payload"].get("errors", ())]
         assert reasons == ([] if may else ["foreign_user"])
+
+
+async def test_one_person_alone_takes_not_all_that_there_is(
+    guarded: Api, anns: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over all of their connections; who ends one may begin another."""
+    monkeypatch.setattr("service.api.graphql.live.SUBSCRIPTIONS_PER_PERSON_MAX", 1)
+    ann = bearer(PEOPLE["ann"])
+    async with (
+        subscribing(guarded, "", ann) as first,
+        subscribing(guarded, "", ann) as second,
+        subscribing(guarded, "", bearer(PEOPLE["admin"])) as other,
+    ):
+        for client in (first, second, other):
+            await client.greeted()
+        for client in (first, other):
+            await client.subscribe(UPDATES, id=anns["lesson"])
+            await client.next()
+
+        async def is_taken() -> bool:
+            await second.subscribe(UPDATES, id=anns["lesson"])
+            if "errors" not in (await second.told())["payload"]:
+                return True
+            assert (await second.told())["type"] == "complete"
+            return False
+
+        assert not await is_taken()
+        await first.send("complete", id="1")
+        await until(is_taken, "the place of the one that ended is free")
 
 
 async def test_a_key_needs_the_scope_to_read(guarded: Api, anns: Document) -> None:

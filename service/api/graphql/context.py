@@ -77,6 +77,12 @@ class Context:
         return partial(demand_user, self.request, action=Action.WRITE)
 
     @property
+    def person(self) -> str | None:
+        """Who asks; None where that is a server, or anybody."""
+        person = self.request.get(PERSON)
+        return person.user if person else None
+
+    @property
     def only_user(self) -> str | None:
         """Of whom alone a learner may read anything; None of others."""
         person = self.request.get(PERSON)

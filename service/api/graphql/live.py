@@ -7,6 +7,7 @@ read, and of all of them now and then: attempts are renewed, and lessons complet
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ import structlog
 
 from service import clock, metrics
 from service.errors import Conflict, NotFound, Unavailable
-from service.limits import SUBSCRIPTIONS_MAX
+from service.limits import SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -65,6 +66,7 @@ class Live:
         self._reading, self._scopes = reading, scopes
         self._topics: dict[str, _Topic] = {}
         self._followers = 0
+        self._of_persons = Counter[str]()
         self._looking: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._is_away = False
@@ -74,13 +76,32 @@ class Live:
         if self._looking:
             await self._looking
 
-    async def follow(self, user_lesson: str) -> AsyncGenerator[UserLesson, None]:
-        """How it stands now, and after each change; of several changes the last one. Raises NotFound, Conflict."""
-        async with self._followed(user_lesson) as topic:
+    async def follow(self, user_lesson: str, person: str | None) -> AsyncGenerator[UserLesson, None]:
+        """How it stands now, and after each change; of several changes the last one. Raises NotFound, Conflict.
+
+        `person` is who asks, if that is a person: one alone cannot take all that there is.
+        """
+        async with self._counted(person), self._followed(user_lesson) as topic:
             while True:
                 changed = topic.changed
                 yield topic.lesson
                 await changed.wait()
+
+    @asynccontextmanager
+    async def _counted(self, person: str | None) -> AsyncIterator[None]:
+        if person is None:
+            yield
+            return
+        if self._of_persons[person] >= SUBSCRIPTIONS_PER_PERSON_MAX:
+            detail = f"{SUBSCRIPTIONS_PER_PERSON_MAX} subscriptions of yours are open, as many as may be"
+            raise Conflict("too_many_subscriptions", detail)
+        self._of_persons[person] += 1
+        try:
+            yield
+        finally:
+            self._of_persons[person] -= 1
+            if not self._of_persons[person]:
+                del self._of_persons[person]
 
     @asynccontextmanager
     async def _followed(self, name: str) -> AsyncIterator[_Topic]:

@@ -90,7 +90,7 @@ async def _followed(info: Of, name: str) -> AsyncGenerator[Found, None]:
     named = await context.app[MOVING].reading.named(name)
     if named is None or not await context.may_read(named.user):
         raise NotFound(f"there is no UserLesson {name!r}")
-    async with aclosing(context.app[LIVE].follow(name)) as lessons:
+    async with aclosing(context.app[LIVE].follow(name, context.person)) as lessons:
         async for lesson in lessons:
             context.begin()
             yield lesson
