@@ -36,7 +36,7 @@ from workers.progress import (
     ready_snapshots,
     without_gaps,
 )
-from workers.snapshots import Snapshot, take_apart, take_snapshot
+from workers.snapshots import SESSIONS_MAX, Snapshot, take_apart, take_snapshot
 from workers.standing import stands_of
 
 if TYPE_CHECKING:
@@ -257,8 +257,8 @@ class Flusher:
                 mine.refused_until = 0.0
 
     async def _take_snapshot(self, partition: int, mine: Progress) -> Snapshot:
-        """What was put apart goes first: so it is known when all that had changed is there."""
-        if mine.apart:
+        """What was put apart follows once a sweep, after the last of what had changed: then it is known to be all."""
+        if mine.apart and (mine.emptied or not mine.changed or len(mine.apart) >= SESSIONS_MAX):
             return await take_apart(self._redis, partition, mine.apart)
         taken = await take_snapshot(self._redis, partition, mine.changed, mine.apart)
         mine.emptied = None if mine.changed else Emptied(mine.cursor, mine.appended)
