@@ -114,7 +114,7 @@ def _state_or_apart(
 ) -> State | None:
     state = state_of(record, pair[1], sessions, bitmap)
     if state is None:
-        apart[pair] = sessions
+        apart.setdefault(pair, set()).update(sessions)  # others of it may wait there already
     return state
 
 
