@@ -6,8 +6,20 @@
 --       each a list in the order in which they are named, with false for what does not exist; the scopes of a pair that was
 --       cut are a list themselves: number, record, coverage or false, of each in which anything was counted
 
+-- The pair and the session that a user is at, cut out of the user's record, where those are the ones that are asked for;
+-- nearly all are. Gives the session's record, the pair's, and its tail; nothing where it is another one, or has scopes.
+local function cut_out(record, slug, name)
+  if not record or #record == TOTALS_BYTES then return end
+  local at_slug, at_name, pair, tail_first, tail_after, session, offset =
+    struct.unpack(USER_AT_SLICED, record, TOTALS_BYTES + 1)
+  if at_slug ~= slug or name and at_name ~= name or string.sub(pair, -4) ~= '\0\0\0\0' then return end
+  return session .. string.sub(record, offset), pair, tail_first, tail_after
+end
+
 local function session_state(run, tag, p, name)
   local place, slug = run.pair_users[p + 1] + 1, run.slugs[run.pair_movies[p + 1] + 1]
+  local record = cut_out(run.records[place], slug, name)
+  if record then return record end
   local session = open_session(run, tag, user_of(run, place), slug, name)
   return session.time_us > 0 and pack_session(session)
 end
@@ -15,6 +27,11 @@ end
 -- A pair's record, its coverage and its scopes.
 local function pair_state(run, tag, i)
   local place, slug = run.pair_users[i] + 1, run.slugs[run.pair_movies[i] + 1]
+  local _, record, tail_first, tail_after = cut_out(run.records[place], slug)
+  if record then
+    local key = coverage_key(tag, run.names[place], slug)
+    return record, read_coverage({ tail_first = tail_first, tail_after = tail_after }, key), false
+  end
   local pair = open_pair(run, tag, user_of(run, place), slug)
   if pair.events == 0 then return false, false, false end
   return pack_pair(pair), read_coverage(pair, bitmap_of(pair, tag)), pair.scope > 0 and read_scopes(tag, pair)
@@ -44,13 +61,5 @@ local function fields(keys, args)
   return record and fields_of(tag, read_user_record(args[1], record))
 end
 
--- KEYS  1 log hash
--- ARGV  keys of the partition, at most 1,500: users', movies', bitmaps'
--- REPLY {id of the last entry ever appended, what is under each of them}, all of one moment: what most snapshots are made from
-local function records(keys, args)
-  return { redis.call('HGET', keys[1], 'last') or '0-0', redis.call('MGET', unpack(args)) }
-end
-
 register('state', state, 'no-writes')
-register('records', records, 'no-writes')
 register('fields', fields, 'no-writes')

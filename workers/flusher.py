@@ -26,7 +26,6 @@ from workers.entries import add_changed, read_entries, trim
 from workers.eviction import forget
 from workers.parking import first_line, follow, redacting, store_each, store_snapshot
 from workers.progress import (
-    Emptied,
     Found,
     Progress,
     WentBack,
@@ -36,7 +35,7 @@ from workers.progress import (
     ready_snapshots,
     without_gaps,
 )
-from workers.snapshots import SESSIONS_MAX, Snapshot, take_apart, take_snapshot
+from workers.snapshots import Snapshot, take_snapshot
 from workers.standing import stands_of
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Flusher:
 
     def _is_behind(self) -> bool:
         return self._progress.keys() != self._leases.held.keys() or any(
-            mine.snapshot or (mine.is_changed and not mine.refused_until) for mine in self._progress.values()
+            mine.snapshot or (mine.changed and not mine.refused_until) for mine in self._progress.values()
         )
 
     def _forget(self, partitions: Collection[int]) -> None:
@@ -246,23 +245,13 @@ class Flusher:
         """Of each partition that has one due and none under way. What changes from here on is for the next one."""
         for partition, mine in progress.items():
             is_due = now >= mine.snapshot_due or not self._snapshot_interval_seconds
-            if mine.snapshot is None and mine.is_changed and is_due and now >= mine.refused_until:
-                mine.snapshot = await self._take_snapshot(partition, mine)
+            if mine.snapshot is None and mine.changed and is_due and now >= mine.refused_until:
+                mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
                 if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})
-                if mine.emptied and not mine.apart:
-                    mine.snapshot_upto, mine.snapshot_appended = mine.emptied
-                else:
-                    mine.snapshot_upto = None
+                mine.snapshot_upto = None if mine.changed else mine.cursor
+                mine.snapshot_appended = mine.appended
                 mine.refused_until = 0.0
-
-    async def _take_snapshot(self, partition: int, mine: Progress) -> Snapshot:
-        """What was put apart follows once a sweep, after the last of what had changed: then it is known to be all."""
-        if mine.apart and (mine.emptied or not mine.changed or len(mine.apart) >= SESSIONS_MAX):
-            return await take_apart(self._redis, partition, mine.apart)
-        taken = await take_snapshot(self._redis, partition, mine.changed, mine.apart)
-        mine.emptied = None if mine.changed else Emptied(mine.cursor, mine.appended)
-        return taken
 
     def _done(self, progress: dict[int, Progress], ready: list[Snapshot], now: float) -> None:
         for snapshot in ready:

@@ -114,7 +114,7 @@ async def store_snapshot(ledger: Ledger, mine: Progress, snapshot: Snapshot, now
         if not blames_the_data(refused):
             raise
         mine.refused_until = now + REFUSED_SECONDS
-        mine.snapshot_upto = mine.emptied = None
+        mine.snapshot_upto = None
         add_changed(mine.changed, changed_in(snapshot))
         metrics.SNAPSHOTS_REFUSED.inc()
         _log.error("snapshot_refused", partition=snapshot.partition, detail=first_line(refused))

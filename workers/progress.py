@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.db.parking import ParkedEntry
@@ -20,13 +20,6 @@ Found = dict[int, list[Entry]]
 DETAIL_CHARS_MAX = 1000
 
 
-class Emptied(NamedTuple):
-    """Up to this entry, and as many events, all that changed was taken for snapshots."""
-
-    upto: EntryId
-    appended: int
-
-
 @dataclass(slots=True)
 class Progress:
     """How far one partition has come, under which `epoch`.
@@ -40,25 +33,16 @@ class Progress:
     changed: Changed
     home: str
     """The server at which the partition was found level."""
-    apart: Changed = field(default_factory=dict)
-    """Of what changed, that which the users' records alone don't tell: for the next snapshot."""
-    emptied: Emptied | None = None
-    """Where `changed` was emptied last; None where something is left of it, or has come back."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     refused_until: float = 0.0
     """Until when no snapshot is tried: the last one was refused for good, as far as could be told."""
     snapshot_upto: EntryId | None = None
-    """Up to where all that had changed is in Postgres with `snapshot`; None where something is left to be taken."""
+    """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
     snapshot_appended: int = 0
     """`appended` at that cursor."""
     snapshotted: int = 0
     """The count of events of which Postgres has all snapshots: who had no later one may leave Redis."""
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything waits for a snapshot."""
-        return bool(self.changed or self.apart)
 
     def follow(self, entries: list[Entry], changed: Changed) -> None:
         """These entries were committed."""

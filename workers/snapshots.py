@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, packing, scripts
-from service.counters.current import state_of, totals_of
-from service.counters.records import MovieRecord, PairRecord, SessionRecord
+from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
 from service.db.records import (
     EntryId,
     MovieShareSnapshot,
@@ -18,11 +17,8 @@ from service.db.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from redis.asyncio import Redis
 
-    from service.counters.current import State
     from workers.entries import Changed
 
 SESSIONS_MAX = 500
@@ -40,82 +36,21 @@ class Snapshot(NamedTuple):
     states: Snapshots
 
 
-async def take_snapshot(redis: Redis, partition: int, changed: Changed, apart: Changed) -> Snapshot:
+async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
     """Take some of what changed, about SESSIONS_MAX sessions, out of `changed`, and read its state.
-
-    Nearly everybody is still at what they watched last, and all of it is in their record. Whatever is not goes into
-    `apart`, for another snapshot (`take_apart`): what is of one snapshot is of one moment.
 
     All changed sessions of a pair are taken with it: in Postgres a pair and its sessions are always of one moment.
     Raises RedisUnavailable.
     """
-    taken = _some_of(changed)
-    users = list(dict.fromkeys(user for user, _ in taken))
-    slugs = list(dict.fromkeys(slug for _, slug in taken))
-    spelled: list[str | bytes | int] = [
-        *(keys.user(partition, user) for user in users),
-        *(keys.movie(partition, slug) for slug in slugs),
-        *(keys.coverage(partition, *pair) for pair in taken),
-    ]
-    last, found = await scripts.call_one(redis, "records", [keys.log(partition)], spelled)
-    version, waiting = EntryId.parse(last), iter(found)
-    records = dict(zip(users, waiting, strict=False))
-    shares = dict(zip(slugs, waiting, strict=False))
-    states = {
-        pair: state
-        for (pair, sessions), bitmap in zip(taken.items(), waiting, strict=True)
-        if (record := records[pair[0]])
-        and (state := _state_or_apart(record, pair, sessions, bitmap or b"", apart))
-    }
-    return Snapshot(
-        partition,
-        version,
-        Snapshots(
-            users=_users(partition, records.items(), version),
-            pairs=[
-                _pair(partition, pair, state.pair, state.coverage, version) for pair, state in states.items()
-            ],
-            sessions=[
-                _session(partition, (*pair, session), state.session, version)
-                for pair, state in states.items()
-                if state.session
-                for session in taken[pair]
-            ],
-            movie_shares=_shares(partition, shares.items(), version),
-        ),
-    )
-
-
-async def take_apart(redis: Redis, partition: int, apart: Changed) -> Snapshot:
-    """The same, of what users' records do not hold. Raises RedisUnavailable."""
     names = packing.Names()
-    for (user, slug), sessions in _some_of(apart).items():
-        names.place_pair(user, slug)
+    while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
+        (user, slug), sessions = changed.popitem()
+        names.place_pair(user, slug)  # of who was erased only the movie is left
         for session in sessions:
             names.place_session(user, slug, session)
     reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
     version = EntryId.parse(reply[0])
     return Snapshot(partition, version, _states(partition, names, version, reply[1:]))
-
-
-def _some_of(changed: Changed) -> Changed:
-    """Taken out of it."""
-    taken: Changed = {}
-    count = 0
-    while changed and count < SESSIONS_MAX:
-        pair, sessions = changed.popitem()  # of who was erased only the movie is left
-        taken[pair] = sessions
-        count += max(1, len(sessions))
-    return taken
-
-
-def _state_or_apart(
-    record: bytes, pair: tuple[str, str], sessions: set[str], bitmap: bytes, apart: Changed
-) -> State | None:
-    state = state_of(record, pair[1], sessions, bitmap)
-    if state is None:
-        apart.setdefault(pair, set()).update(sessions)  # others of it may wait there already
-    return state
 
 
 def changed_in(snapshot: Snapshot) -> Changed:
@@ -135,7 +70,11 @@ def _states(
     sessions = [(*pairs[pair], session) for pair, session in names.sessions]
     user_records, movie_records, pair_records, coverages, session_records, scopes = found
     return Snapshots(
-        users=_users(partition, zip(users, user_records, strict=True), version),
+        users=[
+            UserSnapshot(user, partition, *UserRecord.unpack(record)[:5], version)
+            for user, record in zip(users, user_records, strict=True)
+            if record
+        ],
         pairs=[
             _pair(partition, name, PairRecord.unpack(record), coverage or b"", version)
             for name, record, coverage in zip(pairs, pair_records, coverages, strict=True)
@@ -152,26 +91,12 @@ def _states(
             for name, record in zip(sessions, session_records, strict=True)
             if record
         ],
-        movie_shares=_shares(partition, zip(slugs, movie_records, strict=True), version),
+        movie_shares=[
+            MovieShareSnapshot(slug, partition, *MovieRecord.unpack(record), version)
+            for slug, record in zip(slugs, movie_records, strict=True)
+            if record
+        ],
     )
-
-
-def _users(
-    partition: int, records: Iterable[tuple[str, bytes | None]], version: EntryId
-) -> list[UserSnapshot]:
-    return [
-        UserSnapshot(user, partition, *totals_of(record)[:5], version) for user, record in records if record
-    ]
-
-
-def _shares(
-    partition: int, records: Iterable[tuple[str, bytes | None]], version: EntryId
-) -> list[MovieShareSnapshot]:
-    return [
-        MovieShareSnapshot(slug, partition, *MovieRecord.unpack(record), version)
-        for slug, record in records
-        if record
-    ]
 
 
 def _pair(

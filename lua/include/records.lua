@@ -17,6 +17,7 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
 local USER_AT = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION
 local USER_AT_PACKED = '>' .. TOTALS .. 'I2c0I2c0' .. PAIR .. 'I4I4' .. SESSION .. 'c0'
+local USER_AT_SLICED = '>I2c0I2c0c64I4I4c47' -- slug, session name, pair, tail_first, tail_after, session without its window
 local USER_SCOPE = '>' .. PAIR .. 'I4I4'
 local TOTALS_BYTES, PAIR_BYTES, SCOPE_BYTES = 64, 64, 72
 

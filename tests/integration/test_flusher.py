@@ -29,7 +29,7 @@ from tests.integration.waiting import until
 from workers import flusher as flusher_module
 from workers.days import Days
 from workers.loop import drive
-from workers.snapshots import SESSIONS_MAX, take_apart, take_snapshot
+from workers.snapshots import SESSIONS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from service.db.records import Flush
-    from workers.entries import Changed
 
 DELAY_SECONDS_MAX = 5.0
 """Typical is a tenth of a second (the pause between two flushes); a busy machine may take longer."""
@@ -294,35 +293,6 @@ async def test_more_sessions_than_one_snapshot_may_hold(bench: Bench) -> None:
     await bench.settle()
     await bench.assert_balanced()
     assert await bench.connection.fetchval("SELECT count(*) FROM sessions") == count
-
-
-async def test_snapshots_keep_up_with_users_who_turn_from_one_movie_to_another(bench: Bench) -> None:
-    """Of what is not in their records a snapshot of its own is made, and events go on coming meanwhile."""
-    flusher, partition = bench.another(), partition_of("ann", PARTITIONS)
-    entries = []
-    for turn in range(16):
-        await bench.send([heartbeat(turn), heartbeat(turn, slug="tenet", id=f"tenet {turn}")])
-        await flusher.step()
-        stands = (await bench.ledger.checkpoints([partition]))[partition]
-        entries.append(stands.entry)
-        assert turn < 4 or stands.snapshot >= entries[-4], turn
-    await bench.settle(flusher)
-    await bench.assert_balanced()
-
-
-async def test_what_waits_apart_is_not_forgotten_for_what_comes_to_it(bench: Bench) -> None:
-    await bench.send([heartbeat(1, session="a"), heartbeat(2, session="b"), heartbeat(3, slug="tenet")])
-    apart: Changed = {}
-    for session in ("a", "b"):
-        taken = await take_snapshot(
-            bench.redis, partition_of("ann", PARTITIONS), {("ann", "dune"): {session}}, apart
-        )
-        assert (taken.states.pairs, taken.states.sessions) == ([], [])
-    assert apart == {("ann", "dune"): {"a", "b"}}
-    told = await take_apart(bench.redis, partition_of("ann", PARTITIONS), apart)
-    assert {one.session for one in told.states.sessions} == {"a", "b"}
-    assert apart == {}
-    await bench.settle()
 
 
 async def test_entries_of_a_thousand_events(bench: Bench) -> None:

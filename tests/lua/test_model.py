@@ -12,7 +12,7 @@ from service.counters import coverage, current, images, keys
 from service.counters.erasing import erase
 from service.events.event import CUT, KINDS, Event
 from service.rules.constants import Constants
-from service.rules.model import Model, Outcome, Pair
+from service.rules.model import Model, Outcome
 from tests.lua.book import apply, book_of_model, book_of_redis
 from tests.opening import open_partitions
 
@@ -125,27 +125,8 @@ async def agree_where_users_are(redis: Redis, model: Model) -> None:
         if current_pair := current.pair_of(record, slug, bitmap or b""):
             pair = model.pairs[user, slug]
             assert current_pair == (images.record_of(pair), coverage.bitmap_of(pair.seen))
-            agree_on_states(pair, slug, record, bitmap or b"")
             found += 1
     assert found == len(model.users)
-
-
-def agree_on_states(pair: Pair, slug: str, record: bytes, bitmap: bytes) -> None:
-    """What snapshots take from there: the pair with at most one session, as long as it was never cut."""
-    told = {name: current.state_of(record, slug, {name}, bitmap) for name in pair.sessions}
-    alone = current.state_of(record, slug, set(), bitmap)
-    if pair.scope:
-        assert (alone, set(told.values())) in ((None, {None}), (None, set()))
-        return
-    plain = (images.record_of(pair), coverage.bitmap_of(pair.seen))
-    assert alone == (*plain, None)
-    [(name, state)] = [(name, state) for name, state in told.items() if state]
-    assert state
-    assert (state.pair, state.coverage) == plain
-    assert state.session
-    assert images.session_of(state.session) == pair.sessions[name]
-    assert current.state_of(record, slug, {name, "another"}, bitmap) is None
-    assert current.state_of(record, f"{slug}x", {name}, bitmap) is None
 
 
 @unhurried
