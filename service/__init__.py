@@ -7,7 +7,8 @@
 3. `service.counters.writer` collects the events of all requests that wait at the same moment into runs, one a
    partition (`service.counters.partitions`, `service.counters.keys`), packed by `service.counters.packing`. Those for
    one server (`service.counters.lanes`) share a call, which `service.counters.calls` makes, and repeats under its
-   token if the answer is lost; `service.counters.cluster` is the client of a Redis Cluster.
+   token if the answer is lost; `service.counters.cluster` is the client of a Redis Cluster. `service.stored.writer`
+   starts a writer.
 4. `lua/` applies a run to all of its counters and appends it to the partition's stream, in one atomic step.
    `service.rules.model` is the specification of what it does, in plain Python.
 5. The request is answered when that step is on disk, and on `PLAYHEAD_REPLICAS_MIN` replicas.

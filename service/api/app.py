@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,17 +33,16 @@ from service.api.routes import add_routes
 from service.api.server import Runner, end_sockets, end_streams
 from service.api.video.playing import Playing
 from service.counters.connection import broken_promises, connect, verify
-from service.counters.constants import bounds_of, constants_of
+from service.counters.constants import constants_of
 from service.counters.heard import Heard
 from service.counters.reader import Reader
-from service.counters.writer import Writer
 from service.courses.store import Courses
 from service.courses.watching.watching import Watching
 from service.db.history import History
 from service.moving.store import Moving
-from service.stored.admission import Admission
 from service.stored.reads import StoredReads
 from service.stored.scopes import Scopes
+from service.stored.writer import open_writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,17 +68,10 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
         for sentence in await broken_promises(redis):
             _log.warning("less_durable", detail=sentence)
         history = await History.connect(database_url, is_lazy=True)
-        constants = constants_of(settings)
-        admission = Admission(redis, history, constants, timeout_seconds=settings.redis_timeout_seconds)
-        writer = Writer(redis, settings.partitions, constants, bounds_of(settings), admission.admit)
-        app[REDIS], app[WRITER], app[HISTORY] = redis, writer, history
+        app[REDIS], app[HISTORY] = redis, history
         app[READER] = Reader(redis, settings.partitions, StoredReads(history))
-        app[ADMISSION] = admission
-        applying = asyncio.create_task(writer.run(), name="writer")
-        yield
-        writer.close()
-        await applying
-        await admission.close()
+        async with open_writer(settings, redis, history) as (app[WRITER], app[ADMISSION]):
+            yield
         await history.close()
         await redis.aclose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,8 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from service import clock, settings
 from service.cli.move_report import print_books, report_of
 from service.counters.connection import connect, verify
-from service.counters.constants import bounds_of, constants_of
-from service.counters.writer import Writer
+from service.counters.constants import constants_of
 from service.courses.database import Database
 from service.courses.watching.levelling import Levelling
 from service.db.connections import open_pool
@@ -32,8 +30,8 @@ from service.moving.importing import Importing, Staged, lock
 from service.moving.model import Unit
 from service.moving.old_rows import Names
 from service.moving.past_attempts import PastAttempts
-from service.stored.admission import Admission
 from service.stored.scopes import Scopes
+from service.stored.writer import open_writer
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -250,28 +248,24 @@ async def run_on(configured: Settings, bar: Bar) -> AsyncIterator[Run]:
 async def _importing(
     configured: Settings, database_url: str, redis: Redis, connection: Connection, bar: Bar
 ) -> AsyncIterator[Importing]:
-    constants, partitions = constants_of(configured), configured.partitions
+    partitions = configured.partitions
     history = await History.connect(database_url)
     database = await Database.connect(database_url)
-    admission = Admission(redis, history, constants, timeout_seconds=configured.redis_timeout_seconds)
-    writer = Writer(redis, partitions, constants, bounds_of(configured), admission.admit)
-    applying = asyncio.create_task(writer.run(), name="writer")
     try:
-        yield Importing(
-            connection,
-            database,
-            redis,
-            partitions,
-            past=PastAttempts(database, Levelling(database, Scopes(redis, partitions, writer, history))),
-            counting=Counting(database, writer, configured.partition_backlog_events_max, bar.say),
-            unit=Unit(configured.old_progress_unit),
-            constants=constants,
-            say=bar.say,
-            counted=bar.counted,
-        )
+        async with open_writer(configured, redis, history) as (writer, _):
+            levelling = Levelling(database, Scopes(redis, partitions, writer, history))
+            yield Importing(
+                connection,
+                database,
+                redis,
+                partitions,
+                past=PastAttempts(database, levelling),
+                counting=Counting(database, writer, configured.partition_backlog_events_max, bar.say),
+                unit=Unit(configured.old_progress_unit),
+                constants=constants_of(configured),
+                say=bar.say,
+                counted=bar.counted,
+            )
     finally:
-        writer.close()
-        await applying
-        await admission.close()
         await database.close()
         await history.close()
