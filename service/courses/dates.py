@@ -1,4 +1,4 @@
-"""Days and months, in a time zone: when something is due, and when it is due again.
+"""Dates: which is the first or the last, and, in days and months of a time zone, when something is due, and again.
 
 Only whole days are due, so that every place in a zone has all of its last day. A day is over when the next one begins;
 where that moment does not exist, since clocks are put forward at midnight, the day is over when they are.
@@ -11,12 +11,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import tzinfo
 
     from service.courses.model import Renewal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def earliest(times_us: Iterable[int | None]) -> int | None:
+    """Of those that there are; None where there is none."""
+    return min((time_us for time_us in times_us if time_us is not None), default=None)
+
+
+def latest(times_us: Iterable[int | None]) -> int | None:
+    return max((time_us for time_us in times_us if time_us is not None), default=None)
 
 
 class RenewalDates(NamedTuple):

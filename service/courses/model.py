@@ -25,11 +25,17 @@ class SkipPolicy(StrEnum):
 
 
 class Status(StrEnum):
-    """How far an attempt has come. Derived from its dates, never stored; overdue is another question."""
+    """How far an attempt has come, or a lesson in it. Derived from dates, never stored; overdue is another question."""
 
     ASSIGNED = "Assigned"
     IN_PROGRESS = "InProgress"
     COMPLETED = "Completed"
+
+    @classmethod
+    def of(cls, started_us: int | None, completed_us: int | None) -> Status:
+        if completed_us is not None:
+            return cls.COMPLETED
+        return cls.ASSIGNED if started_us is None else cls.IN_PROGRESS
 
 
 class Opening(StrEnum):
@@ -149,9 +155,7 @@ class Attempt:
 
     @property
     def status(self) -> Status:
-        if self.completed_us is not None:
-            return Status.COMPLETED
-        return Status.ASSIGNED if self.started_us is None else Status.IN_PROGRESS
+        return Status.of(self.started_us, self.completed_us)
 
     def is_overdue(self, now_us: int) -> bool:
         """An attempt that was closed is no longer waited for."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.courses.dates import latest
 from service.moving import ids
 from service.moving.model import UserCourse, UserLesson
-from service.moving.standing import course_now, latest
+from service.moving.standing import course_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.courses.completion import LessonState, status_of
+from service.courses.dates import earliest, latest
 from service.courses.model import Status
 
 if TYPE_CHECKING:
@@ -61,19 +62,7 @@ def course_now(row: asyncpg.Record, lessons: Sequence[LessonNow]) -> CourseNow:
         ]
         if status_of(states) is Status.COMPLETED:
             completed_us = latest(one.completed_us for one in lessons)
-    if completed_us is not None:
-        status = Status.COMPLETED
-    else:
-        status = Status.ASSIGNED if started_us is None else Status.IN_PROGRESS
-    return CourseNow(status, started_us, completed_us, last_viewed_us)
-
-
-def earliest(times_us: Iterable[int | None]) -> int | None:
-    return min((time_us for time_us in times_us if time_us is not None), default=None)
-
-
-def latest(times_us: Iterable[int | None]) -> int | None:
-    return max((time_us for time_us in times_us if time_us is not None), default=None)
+    return CourseNow(Status.of(started_us, completed_us), started_us, completed_us, last_viewed_us)
 
 
 def _lesson_now(watched: WatchedLesson, records: Sequence[LessonRecord]) -> LessonNow:
@@ -84,9 +73,5 @@ def _lesson_now(watched: WatchedLesson, records: Sequence[LessonRecord]) -> Less
     completed_us = earliest(record.completed_us for record in records)
     if completed_us is None and watched.is_complete:
         completed_us = latest([viewed_us, started_us])
-    if completed_us is not None:
-        status = Status.COMPLETED
-    else:
-        status = Status.ASSIGNED if started_us is None else Status.IN_PROGRESS
     last_viewed_us = latest([viewed_us, *(record.last_viewed_us for record in records)])
-    return LessonNow(watched, status, started_us, completed_us, last_viewed_us)
+    return LessonNow(watched, Status.of(started_us, completed_us), started_us, completed_us, last_viewed_us)

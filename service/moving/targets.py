@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.courses.dates import latest
 from service.limits import PAST_THE_END_MS
 from service.moving.books import Kind, Wrong
 
@@ -96,7 +97,7 @@ def target_of(row: LessonRow, found: Found, taken_by: str | None, unit: Unit, bo
         row.viewed_us or max(dates_us, default=row.updated_us),
         min(dates_us, default=None),
         completed_us,
-        max((one for one in (row.viewed_us, completed_us) if one is not None), default=None),
+        latest([row.viewed_us, completed_us]),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from service.api.courses.shapes import attempt, moment_or_none
 from service.api.shapes import moment, seconds
 from service.courses.cells import all_of, spans_of
+from service.courses.dates import latest
 from service.courses.model import cells_of
 from service.rules.spans import NORMAL_SPEED, whole_cells
 
@@ -30,7 +31,6 @@ def why(found: Attempt, lessons: Iterable[LessonWhy], now_us: int) -> Json:
 def _state(one: LessonWhy) -> Json:
     watched, record, completion = one.watched, one.record, one.watched.completion
     noted_us = record.last_viewed_us if record else None
-    viewed_us = [time_us for time_us in (watched.latest_us, noted_us) if time_us is not None]
     return {
         "lesson": watched.lesson,
         "revision": watched.revision,
@@ -45,7 +45,7 @@ def _state(one: LessonWhy) -> Json:
         "effective_seconds": seconds(watched.effective_ms),
         "implausible_seconds": seconds(watched.implausible_ms),
         "started_at": moment_or_none(record.started_us if record else watched.latest_us),
-        "last_viewed_at": moment_or_none(max(viewed_us, default=None)),
+        "last_viewed_at": moment_or_none(latest([watched.latest_us, noted_us])),
         "completed_at": moment_or_none(record.completed_us if record else None),
     }
 

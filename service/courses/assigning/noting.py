@@ -14,6 +14,7 @@ from service.counters.coverage import seen_of
 from service.courses.assigning.opening import lock
 from service.courses.cells import all_of
 from service.courses.completion import LessonState, needed_cells, status_of
+from service.courses.dates import latest
 from service.courses.model import Status, cells_of
 from service.courses.queries import query
 from service.courses.rows import attempt_of, record_of
@@ -179,13 +180,9 @@ def _folded(kept: Iterable[Progress]) -> list[Progress]:
             watch_ms=max(known.watch_ms, one.watch_ms),
             effective_ms=max(known.effective_ms, one.effective_ms),
             started_us=min(known.started_us, one.started_us),
-            last_viewed_us=_latest(known.last_viewed_us, one.last_viewed_us),
+            last_viewed_us=latest([known.last_viewed_us, one.last_viewed_us]),
         )
     return list(folded.values())
-
-
-def _latest(*times_us: int | None) -> int | None:
-    return max((time_us for time_us in times_us if time_us is not None), default=None)
 
 
 def counted_of(one: Progress, credited: Credited | None, needs: Needs) -> Counted:
@@ -196,7 +193,7 @@ def counted_of(one: Progress, credited: Credited | None, needs: Needs) -> Counte
     if credited is not None:
         counts |= credited.seen & whole
         started_us = min(started_us, credited.created_us)
-        done_us = done_us if is_complete else _latest(done_us, credited.created_us)
+        done_us = done_us if is_complete else latest([done_us, credited.created_us])
         is_complete = counts.bit_count() >= needs.needed_cells
     return Counted(
         *one[:3],
@@ -224,7 +221,7 @@ async def judge(connection: Connection, attempts: Sequence[Attempt]) -> None:
         query("update_attempts"),
         list(records),
         [min((record.started_us for record in has), default=None) for has in records.values()],
-        [_latest(*(record.last_viewed_us for record in has)) for has in records.values()],
+        [latest(record.last_viewed_us for record in has) for has in records.values()],
         completed_us,
     )
     newly = [

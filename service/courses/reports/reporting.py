@@ -76,9 +76,7 @@ class Measure:
 
     @property
     def status(self) -> Status:
-        if self.completed_us is not None:
-            return Status.COMPLETED
-        return Status.ASSIGNED if self.started_us is None else Status.IN_PROGRESS
+        return Status.of(self.started_us, self.completed_us)
 
 
 class Line(NamedTuple):
