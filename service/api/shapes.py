@@ -26,6 +26,10 @@ def moment(time_us: int) -> str:
     return f"{_second(second)}.{us:06d}Z"
 
 
+def moment_or_none(time_us: int | None) -> str | None:
+    return None if time_us is None else moment(time_us)
+
+
 @lru_cache(maxsize=256)  # what is answered now is mostly of this second or of the last
 def _second(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat()[:-6]

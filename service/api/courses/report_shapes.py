@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.api.courses import shapes
-from service.api.shapes import moment, seconds
+from service.api.shapes import moment_or_none, seconds
 from service.courses.model import Status
 from service.courses.reports.reporting import totals_of
 from service.rules.spans import NORMAL_SPEED
@@ -106,9 +106,9 @@ def _lesson(found: Measure) -> Json:
         "revision": found.revision,
         "status": found.status,
         **_has(totals_of([found])),
-        "started_at": _moment(found.started_us),
-        "last_viewed_at": _moment(found.last_viewed_us),
-        "completed_at": _moment(found.completed_us),
+        "started_at": moment_or_none(found.started_us),
+        "last_viewed_at": moment_or_none(found.last_viewed_us),
+        "completed_at": moment_or_none(found.completed_us),
     }
 
 
@@ -153,7 +153,3 @@ def _cell(value: object) -> str:
         case str():
             return value
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _moment(time_us: int | None) -> str | None:
-    return None if time_us is None else moment(time_us)

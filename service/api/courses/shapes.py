@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.api.shapes import moment, seconds
+from service.api.shapes import moment, moment_or_none, seconds
 from service.courses.cells import spans_of
 
 if TYPE_CHECKING:
@@ -176,7 +176,3 @@ def _record(found: LessonRecord) -> Json:
         "last_viewed_at": moment_or_none(found.last_viewed_us),
         "completed_at": moment_or_none(found.completed_us),
     }
-
-
-def moment_or_none(time_us: int | None) -> str | None:
-    return None if time_us is None else moment(time_us)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.api.courses.shapes import attempt, moment_or_none
-from service.api.shapes import moment, seconds
+from service.api.courses.shapes import attempt
+from service.api.shapes import moment, moment_or_none, seconds
 from service.courses.cells import all_of, spans_of
 from service.courses.dates import latest
 from service.courses.model import cells_of

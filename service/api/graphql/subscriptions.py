@@ -20,7 +20,7 @@ from service.api.graphql.old_types import Of, UserLesson, UserLessonProgress
 from service.api.graphql.scalars import Long
 from service.api.graphql.units import unit_of
 from service.api.persons import demand_user
-from service.api.shapes import moment, seconds
+from service.api.shapes import moment_or_none, seconds
 from service.errors import NotFound
 from service.limits import LESSON_CHARS_MAX, USER_CHARS_MAX
 from service.moving import ids
@@ -106,11 +106,7 @@ def _standing(found: Found) -> dict[str, Any]:
         "position_second": seconds(found.progress_ms),
         "furthest_second": seconds(found.furthest_ms),
         "duration_seconds": seconds(found.duration_ms),
-        "started_at": _moment(found.started_us),
-        "completed_at": _moment(found.completed_us),
-        "last_viewed_at": _moment(found.last_viewed_us),
+        "started_at": moment_or_none(found.started_us),
+        "completed_at": moment_or_none(found.completed_us),
+        "last_viewed_at": moment_or_none(found.last_viewed_us),
     }
-
-
-def _moment(time_us: int | None) -> str | None:
-    return None if time_us is None else moment(time_us)

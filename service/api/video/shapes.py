@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.api.shapes import moment, seconds
+from service.api.shapes import moment, moment_or_none, seconds
 from service.api.video.playing import REASONS
 from service.courses.cells import all_of
 from service.courses.model import cells_of
@@ -71,7 +71,7 @@ def session(found: WatchSession, played: Played | None) -> Json:
         "lessonId": found.lesson,
         "attemptId": found.attempt,
         "startedAt": moment(found.started_us),
-        "closedAt": _moment(found.closed_us),
+        "closedAt": moment_or_none(found.closed_us),
         "closedBy": found.closed_by,
         "watchSeconds": seconds(played.watch_ms if played else 0),
         "effectiveSeconds": seconds(played.effective_ms if played else 0),
@@ -86,11 +86,11 @@ def attempt(found: Attempt, now_us: int) -> Json:
         "status": found.status,
         "overdue": found.is_overdue(now_us),
         "openedAt": moment(found.opened_us),
-        "dueAt": _moment(found.due_us),
-        "startedAt": _moment(found.started_us),
-        "lastViewedAt": _moment(found.last_viewed_us),
-        "completedAt": _moment(found.completed_us),
-        "closedAt": _moment(found.closed_us),
+        "dueAt": moment_or_none(found.due_us),
+        "startedAt": moment_or_none(found.started_us),
+        "lastViewedAt": moment_or_none(found.last_viewed_us),
+        "completedAt": moment_or_none(found.completed_us),
+        "closedAt": moment_or_none(found.closed_us),
     }
 
 
@@ -105,7 +105,7 @@ def watched(found: WatchedLesson, completed_us: int | None) -> Json:
         "neededSeconds": completion.needed_cells,
         "stillNeededSeconds": completion.still_needed_cells,
         "isComplete": completed_us is not None or completion.is_complete,
-        "completedAt": _moment(completed_us),
+        "completedAt": moment_or_none(completed_us),
         "limitSecond": found.verified_cells,
         "watchSeconds": seconds(found.watch_ms),
         "effectiveSeconds": seconds(found.effective_ms),
@@ -186,10 +186,6 @@ def _played(found: Played) -> Json:
         "uniqueSeconds": found.seen.bit_count(),
         "flaggedSeconds": found.flagged.bit_count(),
     }
-
-
-def _moment(time_us: int | None) -> str | None:
-    return None if time_us is None else moment(time_us)
 
 
 def _sought(found: Sought) -> Json:
