@@ -126,14 +126,15 @@ class Run:
 
     @property
     def speed(self) -> int:
-        """Only what moved faster than the clock at every step was played faster."""
+        """On the nearest step, half up. Only what moved faster than the clock at every step was played faster."""
         elapsed_us = self.time_us - self.first_us
         if not self.is_faster or self.steps < STEPS_MIN:
             return NORMAL_SPEED
         if not elapsed_us:
             return SPEED_MAX
-        exact = (self.at_ms - self.first_ms) * 1000 * NORMAL_SPEED / elapsed_us
-        return min(SPEED_MAX, max(NORMAL_SPEED, round(exact / SPEED_STEP) * SPEED_STEP))
+        moved, step = (self.at_ms - self.first_ms) * 1000 * NORMAL_SPEED, elapsed_us * SPEED_STEP
+        steps = (2 * moved + step) // (2 * step)
+        return min(SPEED_MAX, max(NORMAL_SPEED, steps * SPEED_STEP))
 
 
 def marks_of(

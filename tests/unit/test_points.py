@@ -68,6 +68,12 @@ def test_what_moved_faster_than_the_clock_at_every_step_was_played_faster() -> N
     assert told(every(0, 10, 15, 20, 25, 30))[0][4] == 2000
 
 
+def test_a_speed_between_two_steps_is_the_nearer_one_and_in_the_middle_the_higher_one() -> None:
+    speeds = (1.024, 1.025, 1.074, 1.075, 1.475, 1.476, 1.525, 1.974, 1.975)
+    found = [told(every(10, *(place * 10 * speed for place in range(4))))[0][4] for speed in speeds]
+    assert found == [1000, 1050, 1050, 1100, 1500, 1500, 1550, 1950, 2000]
+
+
 def test_a_long_silence_parts_what_goes_on() -> None:
     assert told([*every(5, 10, 15), *every(5, 20, 25, start=700)]) == [
         ("segment", 0, 15, 5, 1000),
