@@ -14,6 +14,7 @@ from service.counters import keys, scripts
 from service.counters.images import Put, put_user
 from service.counters.records import MovieRecord
 from service.db.records import START, Checkpoint
+from service.rules.model import Model, Pair
 from service.stored.images import images_of, snapshots_of
 from service.stored.parked import parked_changes, raw_events
 from workers.entries import Entry, readable_events
@@ -23,10 +24,10 @@ from workers.live import read_fields
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from service.db.history import History
+    from service.db.history import History, StoredEvent
     from service.db.ledger import Ledger
     from service.rules.constants import Constants
-    from service.rules.model import Model, Pair
+    from service.stored.images import Versions
     from workers.standing import Stand
 
 USERS_AT_ONCE = 200
@@ -159,14 +160,31 @@ class Rebuilding:
         """
         checkpoint = self._gap.checkpoint
         model, versions = await snapshots_of(self._history, self._constants, names)
-        # Every pair's snapshot is true at least up to the snapshot checkpoint, and what has none began after it.
-        applied = 0
+        # Every snapshot is true at least up to the snapshot checkpoint, and what has none began after it.
         span = checkpoint.snapshot, checkpoint.entry
-        for entry, event in await raw_events(self._history, self._gap.partition, names, *span):
-            if entry > versions.get((event.user, event.slug), START):
-                model.apply(event)
-                applied += 1
-        return model, applied
+        stored = await raw_events(self._history, self._gap.partition, names, *span)
+        return model, _apply_stored(model, versions, stored)
+
+
+def _apply_stored(built: Model, versions: Versions, stored: list[StoredEvent]) -> int:
+    """Apply to each snapshot what came after it; gives how many events that were.
+
+    What lies between a session's snapshot and the newer one of its pair counts for the pair already: it moves the
+    session alone.
+    """
+    # Of the very sessions that are built; its counters are nobody's.
+    behind = Model(built.constants)
+    behind.pairs = {name: Pair(sessions=pair.sessions) for name, pair in built.pairs.items()}
+    events = 0
+    for entry, event in stored:
+        if entry > versions.pairs.get((event.user, event.slug), START):
+            built.apply(event)
+        elif entry > versions.sessions.get((event.user, event.slug, event.session), START):
+            behind.apply(event)
+        else:
+            continue
+        events += 1
+    return events
 
 
 def _apply_waiting(built: Model, waiting: list[Entry], names: set[str]) -> int:

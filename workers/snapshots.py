@@ -39,8 +39,9 @@ class Snapshot(NamedTuple):
 async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
     """Take some of what changed, about SESSIONS_MAX sessions, out of `changed`, and read its state.
 
-    All changed sessions of a pair are taken with it: in Postgres a pair and its sessions are always of one moment.
-    Raises RedisUnavailable.
+    With a pair all of its sessions are taken that are known to have changed, and none without its pair. Others may
+    have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own stay
+    behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
     names = packing.Names()
     while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:

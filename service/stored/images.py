@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import images
 from service.counters.images import UserImage
@@ -17,25 +17,35 @@ if TYPE_CHECKING:
     from service.db.records import EntryId
     from service.rules.constants import Constants
 
-Versions = dict[tuple[str, str], "EntryId"]
+
+class Versions(NamedTuple):
+    """Up to which entry each snapshot is true.
+
+    A session's is never newer than its pair's, but may be older (`workers.snapshots`): what lies between is counted for
+    the pair, and missing in the session.
+    """
+
+    pairs: dict[tuple[str, str], EntryId]
+    sessions: dict[tuple[str, str, str], EntryId]
 
 
 async def snapshots_of(
     history: History, constants: Constants, names: Collection[str]
 ) -> tuple[Model, Versions]:
-    """The pairs and sessions of these users as their snapshots say, and up to which entry each pair's is true."""
-    model = Model(constants)
-    versions: Versions = {}
+    """The pairs and sessions of these users as their snapshots say."""
+    model, versions = Model(constants), Versions({}, {})
     for stored in await history.pairs(names):
         model.pairs[stored.user, stored.slug] = images.pair_of(PairRecord(*stored.record), stored.coverage)
-        versions[stored.user, stored.slug] = stored.version
+        versions.pairs[stored.user, stored.slug] = stored.version
+    # A pair whose first snapshot comes between these questions is of a user in Redis, where no image is put any more.
     for scope in await history.scopes(names):
-        record = PairRecord(*scope.record)
-        counters = images.counters_of(record, scope.coverage)
-        model.pairs[scope.user, scope.slug].scopes[record.scope] = counters
+        if pair := model.pairs.get((scope.user, scope.slug)):
+            record = PairRecord(*scope.record)
+            pair.scopes[record.scope] = images.counters_of(record, scope.coverage)
     for kept in await history.sessions(names):
-        session = images.session_of(SessionRecord(*kept.record))  # type: ignore[arg-type]
-        model.pairs[kept.user, kept.slug].sessions[kept.session] = session
+        if pair := model.pairs.get((kept.user, kept.slug)):
+            pair.sessions[kept.session] = images.session_of(SessionRecord(*kept.record))  # type: ignore[arg-type]
+            versions.sessions[kept.user, kept.slug, kept.session] = kept.version
     return model, versions
 
 

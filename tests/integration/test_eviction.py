@@ -115,6 +115,28 @@ async def test_nobody_is_brought_back_as_an_older_self(town: Town) -> None:
     await town.check()
 
 
+@pytest.mark.parametrize("question", ["scopes", "sessions"])
+async def test_who_gets_a_first_snapshot_while_being_asked_for_is_let_in(
+    town: Town, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """Pairs, scopes and sessions are asked for one after the other; another process had let the user in before."""
+    await town.send(10, user="ann")
+    await town.flush()
+    await town.evict()
+    slow = Admission(town.redis, town.history, CONSTANTS, timeout_seconds=5)
+    original = getattr(town.history, question)
+
+    async def ask(names: list[str]) -> object:
+        monkeypatch.undo()
+        await town.send(30, user="bob")
+        await town.flush()
+        return await original(names)
+
+    monkeypatch.setattr(town.history, question, ask)
+    await slow.admit(PARTITION, ["bob"])
+    await town.check()
+
+
 async def test_a_user_who_was_never_seen_is_let_in(town: Town) -> None:
     await town.send(10, user="ann")
     await town.flush()

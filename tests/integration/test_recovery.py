@@ -99,6 +99,67 @@ async def test_a_redis_that_forgot_entries_nobody_has_is_taken_as_it_is(town: To
     await town.check()
 
 
+@pytest.mark.parametrize("is_wiped", [True, False])
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_session_that_its_pair_s_snapshot_left_behind_is_brought_level(
+    town: Town, is_wiped: bool, is_known: bool
+) -> None:
+    """The snapshot counts for the pair what the tablet told, and holds the phone's state alone."""
+    if is_known:
+        await town.tell(told_by("tablet", 0))
+    await town.flush()
+    town.flusher._snapshot_interval_seconds = 1e9
+    await town.tell(told_by("phone", 0))
+    await town.flusher.step()
+    remembered = await town.remember()
+    await town.tell(told_by("tablet", 10))
+    await town.flusher.step()
+    await assert_behind(town, "tablet", is_known=is_known)
+    await town.go_back({} if is_wiped else remembered)
+    town.restart()
+    await town.flush()
+    await town.check()
+    await town.tell(told_by("tablet", 10))  # all but the last are duplicates
+    await town.tell(told_by("tablet", 20))
+    await town.check()
+    assert await town.evict() == 1
+    await town.check()
+
+
+async def assert_behind(town: Town, session: str, *, is_known: bool) -> None:
+    (pair,) = await town.history.pairs(["ann"])
+    versions = {kept.session: kept.version for kept in await town.history.sessions(["ann"])}
+    assert versions.pop("phone") == pair.version
+    assert (versions.pop(session) < pair.version) if is_known else not versions
+
+
+def told_by(session: str, since: int) -> list[Event]:
+    """Of every kind that moves a session, from so many seconds on; the last one has no `seq`."""
+    first = Event("ann", "dune", "play", since * 1000, START_US, START_US, session=session, seq=since)
+    told = (("heartbeat", 2, None), ("mark", 3, 1500), ("pause", 4, None))
+    events = [
+        first._replace(kind=kind, at_ms=(since + at) * 1000, seq=since + at, speed=speed)
+        for kind, at, speed in told
+    ]
+    claim = first._replace(kind="claim", seq=since + 5, segments=((0, (since + 3) * 1000),))
+    return [first, *events, claim, first._replace(seq=None)]
+
+
+@pytest.mark.parametrize("is_wiped", [True, False])
+async def test_snapshots_that_were_taken_while_events_came_are_enough(town: Town, is_wiped: bool) -> None:
+    """Each holds of what came since the step before only what is counted for pairs, not where sessions are."""
+    for turn in range(12):
+        await town.send(40)
+        remembered = await town.remember()
+        await town.send(40)
+        await town.flusher.step()
+        if turn % 3 == 2:
+            await town.go_back({} if is_wiped else remembered)
+            town.restart()
+            await town.flush()
+            await town.check()
+
+
 async def test_an_interrupted_recovery_is_begun_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     await town.send(100)
     await town.flush()

@@ -57,7 +57,10 @@ class Town:
         await self.flusher.finish()
 
     async def send(self, count: int, user: str | None = None) -> None:
-        events = [self._event(user) for _ in range(count)]
+        await self.tell([self._event(user) for _ in range(count)])
+
+    async def tell(self, events: list[Event]) -> None:
+        """As `send`, of these events; each is a duplicate if the model says so."""
         while events:
             outcomes = await apply(self.redis, PARTITION, events, CONSTANTS, token=str(self._sent))
             absent = []
