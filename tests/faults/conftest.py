@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from service.embedded.runtime import runtime_dir
 from tests.faults.storm import REDIS_TIMEOUT_SECONDS, Storm
-from tests.integration.serving import Serving
+from tests.integration.serving import Serving, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +29,6 @@ def storm(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Iterator[Storm
         redis_timeout_seconds=REDIS_TIMEOUT_SECONDS,
         follow_interval_seconds=0.5,
     )
-    try:
+    with ended(serving):
         serving.start()
         yield Storm(serving, seed)
-    finally:
-        if serving.poll() is None:
-            serving.kill()
-        assert serving.is_gone(), serving.processes()
-        shutil.rmtree(runtime_dir(serving.data_dir), ignore_errors=True)

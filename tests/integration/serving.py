@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,9 +17,10 @@ import orjson
 
 from service.embedded import embedded_database_url, embedded_redis_url
 from service.embedded.deadline import holds_within
+from service.embedded.runtime import runtime_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PLAYHEAD = str(Path(sys.executable).parent / "playhead")
 
@@ -151,3 +154,15 @@ class Serving:
 
     def is_gone(self, seconds: float = STOP_SECONDS) -> bool:
         return holds_within(seconds, lambda: not self.processes())
+
+
+@contextmanager
+def ended(one: Serving) -> Iterator[Serving]:
+    """What a test leaves running is killed."""
+    try:
+        yield one
+    finally:
+        if one.popen and one.poll() is None:
+            one.kill()
+        assert one.is_gone(), one.processes()
+        shutil.rmtree(runtime_dir(one.data_dir), ignore_errors=True)

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from service.counters import keys
 from service.counters.partitions import partition_of
 from service.settings import Settings
-from tests.integration.serving import Serving, run
+from tests.integration.serving import Serving, ended, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ PARTITIONS = Settings.model_fields["partitions"].default
 
 @pytest_asyncio.fixture(scope="module")
 async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
-    one = Serving(tmp_path_factory.mktemp("audit") / "data")
-    one.start()
-    watched = simulated(one)
-    assert watched.returncode == 0, watched.stderr
-    yield one
-    one.stop()
+    with ended(Serving(tmp_path_factory.mktemp("audit") / "data")) as one:
+        one.start()
+        watched = simulated(one)
+        assert watched.returncode == 0, watched.stderr
+        yield one
+        one.stop()
 
 
 def simulated(one: Serving, *words: str) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ from service.rules.model import Model
 from service.settings import Settings
 from tests.integration.ledgers import book_of_postgres, expected_of, is_settled
 from tests.integration.reads import count, wrong_reads
-from tests.integration.serving import Serving
+from tests.integration.serving import Serving, ended
 from tests.integration.viewers import MOVIE_SECONDS, MOVIES, USERS, Viewer, event_at
 from tests.integration.waiting import until
 
@@ -38,10 +38,15 @@ PARTITIONS = Settings.model_fields["partitions"].default
 Body = list[dict[str, Any]]
 
 
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    with ended(Serving(tmp_path / "data", workers=2)) as one:
+        one.start()
+        yield one
+
+
 @pytest.mark.timeout(300)
-async def test_the_books_balance(tmp_path: Path, say: Callable[[str], None]) -> None:
-    serving = Serving(tmp_path / "data", workers=2)
-    serving.start()
+async def test_the_books_balance(serving: Serving, say: Callable[[str], None]) -> None:
     sent, scripts = scripts_of(random.Random(11))
     started = time.monotonic()
     answers = await posted(serving, scripts)

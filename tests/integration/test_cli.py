@@ -16,7 +16,7 @@ from service.db.revision import head
 from service.embedded import DataFolder, EmbeddedPostgres
 from service.embedded.deadline import holds_within
 from tests.conftest import UNSYNCED
-from tests.integration.serving import PLAYHEAD, Serving, environment, free_port, run
+from tests.integration.serving import PLAYHEAD, Serving, ended, environment, free_port, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +57,10 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    one = Serving(tmp_path_factory.mktemp("cli") / "data")
-    one.start()
-    yield one
-    assert one.stop() == 0
-    assert one.is_gone()
+    with ended(Serving(tmp_path_factory.mktemp("cli") / "data")) as one:
+        one.start()
+        yield one
+        assert one.stop() == 0
 
 
 def assert_failed(done: subprocess.CompletedProcess[str], *parts: str) -> None:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from service.settings import Settings
 from tests.integration.ledgers import is_settled
-from tests.integration.serving import Serving, environment, run
+from tests.integration.serving import Serving, ended, environment, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -49,16 +49,16 @@ EVENTS = [
 
 @pytest_asyncio.fixture(scope="module")
 async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
-    one = Serving(tmp_path_factory.mktemp("inspect") / "data")
-    one.start()
-    async with aiohttp.ClientSession() as http, http.post(f"{one.url}/v1/events", json=EVENTS) as response:
-        assert (await response.json())["accepted"] == len(EVENTS)
-    connection = await asyncpg.connect(one.database_url)
-    async with Redis.from_url(one.redis_url) as redis:
-        await until(lambda: is_settled(redis, connection, PARTITIONS), "everything in Postgres")
-    await connection.close()
-    yield one
-    assert one.stop() == 0
+    with ended(Serving(tmp_path_factory.mktemp("inspect") / "data")) as one:
+        one.start()
+        async with aiohttp.ClientSession() as http, http.post(f"{one.url}/v1/events", json=EVENTS) as answer:
+            assert (await answer.json())["accepted"] == len(EVENTS)
+        connection = await asyncpg.connect(one.database_url)
+        async with Redis.from_url(one.redis_url) as redis:
+            await until(lambda: is_settled(redis, connection, PARTITIONS), "everything in Postgres")
+        await connection.close()
+        yield one
+        assert one.stop() == 0
 
 
 def inspected(serving: Serving, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from service.settings import Settings
 from tests.integration.ledgers import is_settled
-from tests.integration.serving import Serving, run
+from tests.integration.serving import Serving, ended, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ UNIQUE_SECONDS, WATCH_SECONDS, WATCH_MS = 458_146, 495_088.259, 495_088_259
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    one = Serving(tmp_path_factory.mktemp("replay") / "data")
-    one.start()
-    yield one
-    assert one.stop() == 0
-    assert one.is_gone()
+    with ended(Serving(tmp_path_factory.mktemp("replay") / "data")) as one:
+        one.start()
+        yield one
+        assert one.stop() == 0
 
 
 @pytest_asyncio.fixture

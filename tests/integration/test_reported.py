@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from tests.integration.serving import Serving
+from tests.integration.serving import Serving, ended
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -72,14 +72,11 @@ class Office:
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    serving = Serving(tmp_path / "data", flush_interval_ms=50, follow_interval_seconds=0.1)
-    serving.start()
-    try:
+    with ended(Serving(tmp_path / "data", flush_interval_ms=50, follow_interval_seconds=0.1)) as serving:
+        serving.start()
         async with aiohttp.ClientSession() as session:
             yield Office(session, serving.url)
         assert serving.stop() == 0
-    finally:
-        serving.kill()
 
 
 async def test_watching_is_credited_reported_and_taken_back(office: Office) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -23,7 +22,7 @@ from service.embedded.deadline import holds_within
 from service.embedded.runtime import runtime_dir
 from service.settings import Settings
 from tests.integration.ledgers import is_settled
-from tests.integration.serving import START_SECONDS, STOP_SECONDS, Serving, environment, free_port, run
+from tests.integration.serving import START_SECONDS, STOP_SECONDS, Serving, ended, environment, free_port, run
 from tests.integration.waiting import until
 from workers.supervisor import StopFlag
 
@@ -51,18 +50,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         one.start()
         yield one
         assert one.stop() == 0
-
-
-@contextmanager
-def ended(one: Serving) -> Iterator[Serving]:
-    """What a test leaves running is killed."""
-    try:
-        yield one
-    finally:
-        if one.popen and one.poll() is None:
-            one.kill()
-        assert one.is_gone()
-        shutil.rmtree(runtime_dir(one.data_dir), ignore_errors=True)
 
 
 class Client:

@@ -14,8 +14,8 @@ import aiohttp
 import orjson
 
 from tests.faults import victims
-from tests.integration.serving import Serving
-from tests.integration.test_serve import ended, ids_in, settled
+from tests.integration.serving import Serving, ended
+from tests.integration.test_serve import ids_in, settled
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
