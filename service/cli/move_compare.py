@@ -6,6 +6,7 @@ import sys
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
+import asyncpg
 import orjson
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -16,7 +17,7 @@ from service import clock, settings
 from service.api.shapes import moment
 from service.cli.move_import import Files, renamed
 from service.courses.store import Courses
-from service.errors import SettingsError
+from service.errors import PlayheadError, SettingsError
 from service.limits import PAGE_MAX
 from service.moving.comparing import Comparison
 from service.moving.exports import files_of
@@ -44,6 +45,9 @@ TOLERANCE_MARGIN_SECONDS = 5.0
 """Beside the interval of following, which dates a completion by the last event of its step: two systems note the same
 moment at different times."""
 
+NOT_COMPARED = 2
+"""The exit code, as `diff` has it: who runs it by the clock must not take a failure for differences."""
+
 SETTLE_MARGIN_SECONDS = 2.0
 """Beside the interval of following: for what follows to be committed."""
 
@@ -61,7 +65,8 @@ async def compare(
     """Read both sides and list every difference: id, field, old and new. Works while clients write.
 
     Compared is who is there, status, progress and maxProgress to the second, and all dates. What differs is looked at
-    again up to three times, and only what always differs is listed. The exit code is 1 when something is.
+    again up to three times, and only what always differs is listed. The exit code is 1 when something is, and 2 when
+    they could not be compared.
 
     Parameters
     ----------
@@ -80,17 +85,21 @@ async def compare(
     as_json
         A line for each difference, and a last one with the counts.
     """
-    exports = OldExports(files_of(courses or ()), files_of(lessons or ()), Names(renamed(field or ())))
-    if exports.apart and course:
-        raise SettingsError("--course is for the old system itself: exports are compared as a whole")
-    counts = await run_comparison(
-        settings.load(),
-        course,
-        exports if exports.apart else None,
-        tolerance_seconds=tolerance_seconds,
-        settle_seconds=settle_seconds,
-        as_json=as_json,
-    )
+    try:
+        exports = OldExports(files_of(courses or ()), files_of(lessons or ()), Names(renamed(field or ())))
+        if exports.apart and course:
+            raise SettingsError("--course is for the old system itself: exports are compared as a whole")
+        counts = await run_comparison(
+            settings.load(),
+            course,
+            exports if exports.apart else None,
+            tolerance_seconds=tolerance_seconds,
+            settle_seconds=settle_seconds,
+            as_json=as_json,
+        )
+    except (PlayheadError, OSError, asyncpg.PostgresError) as failed:
+        print(f"playhead: {failed}", file=sys.stderr)
+        return NOT_COMPARED
     return 1 if counts.differences else 0
 
 

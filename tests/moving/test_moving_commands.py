@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from service import metrics
 from service.cli.move import status, switch
 from service.cli.move_compare import compare
-from service.errors import NotFound, PostgresUnavailable, SettingsError
+from service.errors import PostgresUnavailable, SettingsError
 from service.moving.model import Side
 from service.moving.stage import Stage
 from tests.integration.waiting import until
@@ -92,20 +92,31 @@ async def test_compare_lists_what_differs(both: Both, capsys: pytest.CaptureFixt
 
 
 async def test_compare_says_what_it_cannot_do(
-    both: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(NotFound, match="'nothing'"):
-        await compare(course=["nothing"])
+    """By another exit code than where there are differences."""
+
+    async def refused(**options: Any) -> str:
+        assert await compare(**options) == 2
+        [sentence] = capsys.readouterr().err.splitlines()
+        return str(sentence)
+
+    assert "'nothing'" in await refused(course=["nothing"])
     files = await both.old.export(tmp_path)
-    with pytest.raises(SettingsError, match="as a whole"):
-        await compare(course=["safety"], courses=[files["courses"]])
+    assert "as a whole" in await refused(course=["safety"], courses=[files["courses"]])
+    assert "missing" in await refused(courses=[tmp_path / "missing"])
     assert (
         await compare(courses=[files["courses"]], lessons=[tmp_path / "UserLesson.jsonl"], settle_seconds=0)
         == 0
     )
+    capsys.readouterr()
+    await both.cinema.bench.connection.execute("ALTER TABLE courses RENAME TO gone")
+    assert "does not exist" in await refused()
+    await both.cinema.bench.connection.execute("ALTER TABLE gone RENAME TO courses")
+    both.old.kill()
+    assert "cannot be reached" in await refused()
     monkeypatch.delenv("PLAYHEAD_OLD_API_URL")
-    with pytest.raises(SettingsError, match="names no old system"):
-        await compare()
+    assert "names no old system" in await refused()
     with pytest.raises(SettingsError, match="names no old system"):
         await switch(Side.NEW)
 
