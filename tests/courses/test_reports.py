@@ -332,12 +332,17 @@ async def test_what_cannot_be_asked_is_refused(api: Api, query: str) -> None:
     assert answer.is_problem
 
 
-async def test_what_is_not_there_is_not_found(api: Api, name: str) -> None:
-    for query in ("courses?course=", "lessons?course=", "teams?team=", "users?team="):
+@pytest.mark.parametrize("by", ["attempts", "courses", "lessons", "teams", "users"])
+async def test_a_course_or_a_team_that_is_not_there_is_not_found(api: Api, name: str, by: str) -> None:
+    """While users are not known by name: who has nothing is in no row."""
+    await put(api, f"{name} course")
+    there = f"course={escaped(f'{name} course')}"
+    for query in (f"course={escaped(name)}", f"{there}&team={escaped(name)}"):
         for form in ("", "&format=csv"):
-            assert (await api.get(f"/v1/reports/{query}{escaped(name)}{form}")).status == 404
-    for query in ("attempts?course=", "attempts?team=", "attempts?user=", "users?user="):
-        assert (await api.get(f"/v1/reports/{query}{escaped(name)}")).json["items"] == []
+            answer = await api.get(f"/v1/reports/{by}?{query}{form}")
+            assert (answer.status, answer.is_problem) == (404, True), answer.body
+    if by != "teams":
+        assert (await api.get(f"/v1/reports/{by}?{there}&user={escaped(name)}")).json["items"] == []
 
 
 async def test_what_is_added_up_where_it_is_kept_is_the_sum_of_its_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.api.context import COURSES
 from service.api.courses.bodies import due_of
 from service.api.courses.messages import checked_name, flag_in_query, shortened
 from service.api.courses.readers import demand_admin, demand_team
@@ -41,13 +42,24 @@ def question_of(request: web.Request, **named: str) -> Question:
 
 
 async def demand_question(request: web.Request, question: Question) -> None:
-    """Raises Forbidden: a learner may ask about themselves, a manager about their teams, an admin about all."""
+    """Raises Forbidden: a learner may ask about themselves, a manager about their teams, an admin about all. Raises
+    NotFound as `demand_known` does.
+    """
     if question.user is not None:
         await demand_user(request, question.user)
     elif question.team is not None:
         demand_team(request, question.team)
     else:
         demand_admin(request)
+    await demand_known(request, question)
+
+
+async def demand_known(request: web.Request, question: Question) -> None:
+    """Raises NotFound where it names a course or a team that there is not: no rows would be taken for no progress."""
+    if question.course is not None:
+        await request.app[COURSES].catalogue.get(question.course)
+    if question.team is not None:
+        await request.app[COURSES].teams.get(question.team)
 
 
 def wants_lines(request: web.Request) -> bool:

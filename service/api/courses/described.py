@@ -89,4 +89,7 @@ def json_body(model: type[Any], summary: str, example: object) -> tuple[Body, ..
 
 NO_COURSE = unknown("there is no course 'safety'")
 NO_TEAM = unknown("there is no team 'warehouse'")
+NOTHING_NAMED = failure(
+    404, "`not_found`: there is no such course, or team.", "not_found", "there is no course 'safety'"
+)
 NEVER_ASSIGNED = unknown("course 'safety' was never assigned to user 'ann'")

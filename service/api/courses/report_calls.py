@@ -8,7 +8,7 @@ from service.access.keyring import Scope
 from service.api.calls import CURSOR, LIMIT, Answer, Call, Parameter, Whose, failure
 from service.api.courses import reports
 from service.api.courses.assignment_calls import ASSIGNMENT_ANSWER
-from service.api.courses.described import ALWAYS, MOMENT, NO_COURSE, NO_TEAM, WITH_UNASSIGNED, filtered_by
+from service.api.courses.described import ALWAYS, MOMENT, NOTHING_NAMED, WITH_UNASSIGNED, filtered_by
 from service.api.courses.report_lines import CSV
 from service.api.courses.report_schemas import (
     AttemptReport,
@@ -102,7 +102,6 @@ def report(
     said: str = "",
     parameters: tuple[Parameter, ...] = (OF_COURSE, OF_TEAM, OF_USER),
     paged: tuple[Parameter, ...] = PAGED,
-    failures: tuple[Answer, ...] = (NO_COURSE,),
 ) -> Call:
     return Call(
         "GET",
@@ -114,7 +113,7 @@ def report(
         (
             Answer(200, "Rows.", (model,), CSV, example={"items": [item], "next_cursor": None}),
             BAD_QUESTION,
-            *failures,
+            NOTHING_NAMED,
             *ALWAYS,
         ),
         scope=Scope.READ,
@@ -136,7 +135,6 @@ REPORT_CALLS = (
         said="A page may have fewer rows than `limit`, where a filter passes over thousands: go on until"
         " `next_cursor` is null. In the CSV `by_lesson` gives a line to each lesson instead. ",
         parameters=(OF_COURSE, OF_TEAM, OF_USER, BY_LESSON),
-        failures=(),
     ),
     report(
         "courses",
@@ -162,7 +160,6 @@ REPORT_CALLS = (
         {"team": "warehouse", "title": "Warehouse"} | TOTALS,
         said="Without `team` a manager gets the teams that they manage. ",
         parameters=(OF_COURSE, OF_TEAM),
-        failures=(NO_TEAM,),
     ),
     report(
         "users",
@@ -171,6 +168,5 @@ REPORT_CALLS = (
         UserReport,
         {"user": "ann"} | TOTALS,
         said="A page may have fewer rows than `limit`: who has nothing of what is asked for is left out. ",
-        failures=(NO_TEAM,),
     ),
 )

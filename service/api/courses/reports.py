@@ -10,7 +10,7 @@ from service import clock
 from service.access.people import Role
 from service.api.context import COURSES, PERSON
 from service.api.courses import report_shapes, shapes
-from service.api.courses.asking import demand_question, question_of, refuse_paging, wants_lines
+from service.api.courses.asking import demand_known, demand_question, question_of, refuse_paging, wants_lines
 from service.api.courses.messages import answer, flag_in_query
 from service.api.courses.report_lines import send_lines
 from service.api.courses.report_shapes import ATTEMPT_COLUMNS, LESSON_COLUMNS, TOTAL_COLUMNS
@@ -87,14 +87,12 @@ async def report_courses(request: web.Request) -> web.StreamResponse:
 async def report_lessons(request: web.Request) -> web.StreamResponse:
     """They come whole: a course has no more than some hundred."""
     question, now_us = question_of(request), clock.now_us()
-    await demand_question(request, question)
     if question.course is None:
         raise BadRequest(400, "bad_query", "course: expected the course whose lessons are meant")
     refuse_paging(request)
-    course = question.course
+    await demand_question(request, question)
 
     async def turn(_limit: int, _after: After) -> Found:
-        await request.app[COURSES].catalogue.get(course)
         found = await _reports(request).lessons(question, now_us)
         rows = [{**name._asdict(), **report_shapes.totals(totals)} for name, totals in found.items()]
         return rows, None
@@ -111,6 +109,8 @@ async def report_teams(request: web.Request) -> web.StreamResponse:
     own = _own_teams(request) if asked.team is None else None
     if own is None:
         await demand_question(request, asked)
+    else:
+        await demand_known(request, asked)
 
     async def turn(limit: int, after: After) -> Found:
         teams, following = await _teams(request, asked.team, own, limit, after)
