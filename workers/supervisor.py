@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 import urllib.request
 from contextlib import ExitStack
@@ -31,6 +29,7 @@ from service.errors import CannotStart, RedisUnavailable
 from workers.arguments import arguments
 from workers.leases import new_name
 from workers.loop import backoff_seconds
+from workers.metrics_folder import metrics_folder
 from workers.process import PythonProcess
 from workers.schema import bring_to_head, verify_partitions
 from workers.servers import database_url_of, redis_url_of
@@ -166,7 +165,8 @@ class Supervisor:
             await ledger.close()
 
     def _start_processes(self, with_flusher: bool) -> None:
-        variables = {"PROMETHEUS_MULTIPROC_DIR": self._metrics_folder()}
+        metrics = self._stack.enter_context(metrics_folder(self._folder.path if self._folder else None))
+        variables = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         self._stack.callback(self._stop_children)
         seconds = self._settings.shutdown_seconds
         for number in range(self._settings.flushers if with_flusher else 0):
@@ -180,15 +180,6 @@ class Supervisor:
         flusher = PythonProcess(name, ["workers.flushing", new_name()], variables)
         # Its last flush has a deadline of its own.
         self._add(name, flusher, lambda: flusher.stop(self._settings.shutdown_seconds + 5))
-
-    def _metrics_folder(self) -> str:
-        """An empty folder for the metrics of one run; in the data folder, if there is one, a killed run's is reused."""
-        if self._folder is None:
-            return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="playhead-metrics-"))
-        metrics = self._folder.path / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir(mode=0o700)
-        return str(metrics)
 
     def _add(self, name: str, server: Server, stop: Callable[[], None]) -> None:
         if self._stop.is_set():
