@@ -22,6 +22,9 @@ Row = tuple[object, ...]
 Changed = dict[tuple[str, str], set[str]]
 """The pairs (user, slug) that events changed, and of each the sessions."""
 
+NOBODY = ""
+"""In the place of a user who was erased, of a movie that lost by it: no user is named so."""
+
 
 class Entry(NamedTuple):
     """`appended` is how many events were ever appended to the partition, up to and with this entry."""

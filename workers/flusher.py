@@ -22,7 +22,7 @@ from service.counters.servers import home_of
 from service.db.failures import blames_the_data
 from service.errors import FlushConflict
 from service.stored.parked import parked_changes
-from workers.entries import add_changed, read_entries, trim
+from workers.entries import NOBODY, add_changed, read_entries, trim
 from workers.eviction import forget
 from workers.parking import first_line, follow, redacting, store_each, store_snapshot
 from workers.progress import (
@@ -164,6 +164,8 @@ class Flusher:
         await trim(self._redis, {partition: checkpoint.entry})
         changed = await self._ledger.changed_since_snapshot(partition)
         add_changed(changed, await parked_changes(self._ledger.parking, partition, checkpoint.snapshot))
+        thinned = await self._ledger.thinned_since_snapshot(partition)
+        add_changed(changed, {(NOBODY, slug): set() for slug in thinned})
         is_snapshotted = checkpoint.snapshot >= checkpoint.entry
         return Progress(
             checkpoint.epoch,

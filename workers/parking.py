@@ -16,7 +16,6 @@ from service.stored.parked import without
 from workers.entries import Entry, Row, add_changed, rows_of
 from workers.loop import said
 from workers.progress import Batch, flush_of, gather, parked_entry
-from workers.snapshots import changed_in
 
 if TYPE_CHECKING:
     from service.db.ledger import Ledger
@@ -115,7 +114,7 @@ async def store_snapshot(ledger: Ledger, mine: Progress, snapshot: Snapshot, now
             raise
         mine.refused_until = now + REFUSED_SECONDS
         mine.snapshot_upto = None
-        add_changed(mine.changed, changed_in(snapshot))
+        add_changed(mine.changed, snapshot.changed)
         metrics.SNAPSHOTS_REFUSED.inc()
         _log.error("snapshot_refused", partition=snapshot.partition, detail=first_line(refused))
 

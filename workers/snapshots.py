@@ -15,18 +15,17 @@ from service.db.records import (
     Snapshots,
     UserSnapshot,
 )
+from workers.entries import Changed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-
-    from workers.entries import Changed
 
 SESSIONS_MAX = 500
 """Sessions in one call, and so pairs and users: it holds Redis for some milliseconds, and moves 11 MB at worst."""
 
 
 class Snapshot(NamedTuple):
-    """The counters of one partition that changed, as they were at one moment.
+    """The counters of one partition that changed, as they were at one moment; `changed` says which were asked for.
 
     `version` is the id of the last entry that they contain. It is committed with, or after, the rows up to there.
     """
@@ -34,6 +33,7 @@ class Snapshot(NamedTuple):
     partition: int
     version: EntryId
     states: Snapshots
+    changed: Changed
 
 
 async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
@@ -43,23 +43,16 @@ async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snaps
     have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own stay
     behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
-    names = packing.Names()
+    names, taken = packing.Names(), Changed()
     while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
         (user, slug), sessions = changed.popitem()
+        taken[user, slug] = sessions
         names.place_pair(user, slug)  # of who was erased only the movie is left
         for session in sessions:
             names.place_session(user, slug, session)
     reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
     version = EntryId.parse(reply[0])
-    return Snapshot(partition, version, _states(partition, names, version, reply[1:]))
-
-
-def changed_in(snapshot: Snapshot) -> Changed:
-    """The pairs in a snapshot, and of each the sessions: what `take_snapshot` took them from."""
-    changed: Changed = {(pair.user_id, pair.slug): set() for pair in snapshot.states.pairs}
-    for one in snapshot.states.sessions:
-        changed.setdefault((one.user_id, one.slug), set()).add(one.session)
-    return changed
+    return Snapshot(partition, version, _states(partition, names, version, reply[1:]), taken)
 
 
 def _states(
@@ -72,9 +65,10 @@ def _states(
     user_records, movie_records, pair_records, coverages, session_records, scopes = found
     return Snapshots(
         users=[
-            UserSnapshot(user, partition, *UserRecord.unpack(record)[:5], version)
+            UserSnapshot(user, partition, *totals[:5], version)
             for user, record in zip(users, user_records, strict=True)
             if record
+            and (totals := UserRecord.unpack(record)).movies  # none: who is being erased, and is to go
         ],
         pairs=[
             _pair(partition, name, PairRecord.unpack(record), coverage or b"", version)

@@ -108,6 +108,10 @@ class Ledger:
             changed.setdefault((record["user_id"], record["slug"]), set()).add(record["session"])
         return changed
 
+    async def thinned_since_snapshot(self, partition: int) -> list[str]:
+        """The movies that erasures after the partition's snapshot checkpoint may have taken something from."""
+        return [record["slug"] for record in await self._pool.fetch(query("find_thinned_movies"), partition)]
+
     async def fix_setting(self, name: str, value: str) -> str:
         """The value that holds: the one stored first, by whomever."""
         stored: str = await self._pool.fetchval(query("fix_setting"), name, value)

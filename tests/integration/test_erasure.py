@@ -14,6 +14,7 @@ from service.errors import NotFound
 from service.stored.reads import StoredReads
 from tests.integration.ledgers import book_of_postgres, expected_of
 from tests.integration.town import PARTITION
+from workers import parking
 
 if TYPE_CHECKING:
     from tests.integration.town import Town
@@ -79,6 +80,44 @@ async def test_what_was_not_flushed_yet_is_erased_too(town: Town) -> None:
     await town.flush()
     await town.redis.delete(*await town.redis.keys("{p0}:call:*"))
     assert await traces(town, "remove-me") == NOWHERE
+    await agree(town)
+
+
+async def test_a_snapshot_keeps_nobody_who_is_being_erased(town: Town) -> None:
+    """It is taken while Redis has an empty record in the place of the user, whose pairs wait for it."""
+    await town.send(20, user="remove-me")
+    await town.flusher.step()
+    await town.erase("remove-me")
+    await town.flush()
+    await town.redis.delete(*await town.redis.keys("{p0}:call:*"))
+    assert await traces(town, "remove-me") == NOWHERE
+
+
+async def test_a_flusher_that_was_killed_before_the_snapshot_leaves_no_movie_as_it_was(town: Town) -> None:
+    await town.send(20, user="ann")
+    await town.send(20, user="bob")
+    await town.flush()
+    await town.erase("ann")
+    await town.flusher.step()
+    town.restart()
+    await town.flush()
+    await agree(town)
+
+
+async def test_a_snapshot_that_was_refused_leaves_no_movie_as_it_was(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "REFUSED_SECONDS", 0.0)
+    await town.send(20, user="ann")
+    await town.send(20, user="bob")
+    await town.flush()
+    await town.erase("ann")
+    await town.flusher.step()
+    pool = town.history._pool
+    await pool.execute("ALTER TABLE movie_shares ADD CONSTRAINT refused CHECK (events < 0) NOT VALID")
+    await town.flusher.step()
+    await pool.execute("ALTER TABLE movie_shares DROP CONSTRAINT refused")
+    await town.flush()
     await agree(town)
 
 

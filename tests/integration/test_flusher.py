@@ -59,6 +59,9 @@ class FailingLedger(Ledger):
     async def changed_since_snapshot(self, partition: int) -> Any:
         return await self._perhaps(super().changed_since_snapshot(partition))
 
+    async def thinned_since_snapshot(self, partition: int) -> Any:
+        return await self._perhaps(super().thinned_since_snapshot(partition))
+
     async def _perhaps(self, call: Awaitable[Any]) -> Any:
         self.calls += 1
         if self.calls != self.fails_at:
