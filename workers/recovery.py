@@ -69,7 +69,9 @@ class Recovery:
         """
         stand = (await stands_of(self._redis, [partition]))[partition]
         before = await self._appended_before_waiting(partition, checkpoint.entry, stand)
-        if before == checkpoint.appended and stand.is_open:
+        # One that was put back as it was before a recovery has all events, and gives ids that the flusher has passed.
+        is_later = stand.last >= checkpoint.entry
+        if before == checkpoint.appended and is_later and stand.is_open:
             return None
         # What waits in the stream is appended anew: no flusher that has read it before may still commit it.
         fenced = await self._ledger.fence(partition, checkpoint)

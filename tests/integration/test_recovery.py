@@ -84,6 +84,23 @@ async def test_what_was_accepted_after_it_went_back_counts_too(town: Town) -> No
     await town.check()
 
 
+async def test_a_redis_that_is_put_back_as_it_was_before_it_was_emptied_goes_on(town: Town) -> None:
+    """It has all events, and knows of no entry as late as the one that the recovery in between began at."""
+    await town.send_unsnapshotted(50)
+    remembered = await town.remember()
+    await town.redis.flushall()
+    town.restart()
+    town.flusher._snapshot_interval_seconds = 1e9
+    await town.flusher._leases.balance()
+    await town.flusher._follow_leases()
+    await town.go_back(remembered)
+    town.restart()
+    for _ in range(4):
+        await town.flusher.step()
+    assert not town.flusher._is_behind()
+    await town.check()
+
+
 async def test_a_redis_that_forgot_entries_nobody_has_is_taken_as_it_is(town: Town) -> None:
     """What neither Redis nor Postgres has is lost; the rest still counts and goes on."""
     await town.send(50)
