@@ -15,7 +15,7 @@ from service.counters.images import Put, put_user
 from service.counters.records import MovieRecord
 from service.db.records import START, Checkpoint
 from service.rules.model import Model, Pair
-from service.stored.images import images_of, snapshots_of
+from service.stored.images import images_of, remember_ids, snapshots_of
 from service.stored.parked import parked_changes, raw_events
 from workers.entries import Entry, readable_events
 from workers.eviction import find_idle
@@ -101,13 +101,14 @@ class Rebuilding:
 
     async def _put(self, names: list[str], shares: dict[str, MovieRecord]) -> int:
         """Put some users in place, and add to the shares what they give to movies."""
-        built, events = await self._build(names)
-        events += _apply_waiting(built, self._gap.waiting, set(names))
         now_us = clock.now_us()
+        built, events = await self._build(names)
+        await remember_ids(self._history, built, names, now_us)
+        events += _apply_waiting(built, self._gap.waiting, set(names))
         here = await self._slugs(names)
         put = Put(now_us, self._gap.appended, self._constants.idempotency_window_us)
         calls = []
-        for image in await images_of(self._history, built, names, now_us, forgotten=self._gap.erased):
+        for image in images_of(built, names):
             calls.append(put_user(self._gap.partition, self._gap.token, image, put))
             for slug in here[image.name]:
                 shares.setdefault(slug, MovieRecord())

@@ -10,7 +10,7 @@ from service.counters import images, keys, scripts
 from service.counters.images import Put
 from service.db.failures import asking
 from service.errors import PostgresUnavailable, Unavailable
-from service.stored.images import images_of, snapshots_of
+from service.stored.images import images_of, remember_ids, snapshots_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,9 +83,9 @@ class Admission:
             with asking("where this user's counters are"):
                 model, _ = await snapshots_of(self._history, self._constants, names)
                 now_us = clock.now_us()
-                found = await images_of(self._history, model, names, now_us)
+                await remember_ids(self._history, model, names, now_us)
             put = Put(now_us, 0, self._constants.idempotency_window_us)
-            calls = [images.admit(partition, given, image, put) for image in found]
+            calls = [images.admit(partition, given, image, put) for image in images_of(model, names)]
             replies = await scripts.call(self._redis, calls)
             failures = [reply for reply in replies if isinstance(reply, Exception)]
             if not failures:

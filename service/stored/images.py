@@ -49,23 +49,18 @@ async def snapshots_of(
     return model, versions
 
 
-async def images_of(
-    history: History, model: Model, names: Iterable[str], now_us: int, *, forgotten: Collection[str] = ()
-) -> list[UserImage]:
-    """One of each of these users: the model's pairs, and the ids that are still to be remembered.
+async def remember_ids(history: History, model: Model, names: Collection[str], now_us: int) -> None:
+    """Let the model know the ids that Postgres has of these users: what has one of them is a duplicate from here on."""
+    since_us = now_us - model.constants.idempotency_window_us
+    stored = await history.ids(names, since_us)
+    for user, identity, received_us in stored + await parked_ids(history, names, since_us):
+        model.users[user].ids[identity] = received_us
 
-    Of `forgotten` ones Postgres still has ids that are not to be remembered.
-    """
-    found = {name: UserImage(name) for name in names}
+
+def images_of(model: Model, names: Iterable[str]) -> list[UserImage]:
+    """One of each of these users: the model's pairs and ids."""
+    found = {name: UserImage(name, ids=model.users.get(name, User()).ids) for name in names}
     for (user, slug), pair in model.pairs.items():
         if user in found:
             found[user].pairs[slug] = pair
-    since_us = now_us - model.constants.idempotency_window_us
-    remembered = [name for name in found if name not in forgotten]
-    for user, identity, received_us in await history.ids(remembered, since_us):
-        found[user].ids[identity] = received_us
-    for user, identity, received_us in await parked_ids(history, remembered, since_us):
-        found[user].ids[identity] = received_us
-    for name, image in found.items():
-        image.ids |= model.users.get(name, User()).ids
     return list(found.values())

@@ -84,6 +84,30 @@ async def test_what_was_accepted_after_it_went_back_counts_too(town: Town) -> No
     await town.check()
 
 
+@pytest.mark.parametrize("is_snapshotted", [True, False])
+@pytest.mark.parametrize("named", [{"id": "a"}, {"seq": 1}])
+async def test_what_is_sent_again_to_a_redis_that_forgot_it_counts_once(
+    town: Town, is_snapshotted: bool, named: dict[str, Any]
+) -> None:
+    """Until the flusher notices, such a Redis takes for new what Postgres has."""
+    event = Event("ann", "dune", "segment", 9000, START_US, START_US, from_ms=0, **named)
+    await town.send(10, user="ann")
+    await town.flush()
+    remembered = await town.remember()
+    await town.tell([event])
+    await town.flusher.step()
+    if is_snapshotted:
+        await town.flush()
+    await town.go_back(remembered)
+    again = [event._replace(at_ms=10_000), event._replace(id="b", seq=2)]
+    assert await apply(town.redis, PARTITION, again, CONSTANTS) == ["10000", "9000"]
+    assert [town.model.apply(one).duplicate for one in again] == [True, False]
+    town.accepted += 2  # entries that wait, and are stored
+    town.restart()
+    await town.flush()
+    await town.check()
+
+
 async def test_a_redis_that_is_put_back_as_it_was_before_it_was_emptied_goes_on(town: Town) -> None:
     """It has all events, and knows of no entry as late as the one that the recovery in between began at."""
     await town.send_unsnapshotted(50)
