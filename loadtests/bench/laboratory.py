@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loadtests.bench.systems.playhead import Playhead
@@ -20,6 +20,9 @@ SNAPSHOT_TURNS = 4 / 3
 
 VIEWERS_A_SECOND = 20_000 / 3
 
+SINGLES_TIMES = 4
+"""How many times as long the same viewers take to say as much where each event is a request of its own."""
+
 
 @dataclass(slots=True)
 class Laboratory:
@@ -31,11 +34,19 @@ class Laboratory:
     say: Callable[[str], None]
     is_quick: bool = False
     absent: list[str] = field(default_factory=list)
+    slowness: int = 1
 
     @property
     def viewers(self) -> int:
         """Fewer in a shorter turn, so that each says as much in it, and a snapshot stands for as many events."""
-        return round(VIEWERS_A_SECOND * self.seconds)
+        return round(VIEWERS_A_SECOND * self.seconds / self.slowness)
+
+    def for_singles(self) -> Laboratory:
+        """The same for single events: longer turns, or in a hurry fewer viewers. So each viewer says about six things
+        in a turn, too: as many as people do between two snapshots, one every 10 s and one a minute.
+        """
+        times = 1 if self.is_quick else SINGLES_TIMES
+        return replace(self, seconds=self.seconds * times, slowness=SINGLES_TIMES)
 
     def playhead(self, folder: Path) -> Playhead:
         return Playhead(folder, snapshot_interval_seconds=SNAPSHOT_TURNS * self.seconds)

@@ -44,6 +44,10 @@ class Key:
     requests_per_second: int | None = None
     created: str = ""
 
+    @property
+    def is_limited(self) -> bool:
+        return self.events_per_second is not None or self.requests_per_second is not None
+
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 

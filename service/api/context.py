@@ -24,6 +24,8 @@ from service.stored.admission import Admission
 from service.stored.scopes import Scopes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.access.keyring import Scope
 
 
@@ -47,6 +49,8 @@ class Gate(Protocol):
     def demand(self, request: web.Request, scope: Scope, shown: str | None = None) -> None: ...
 
     def recheck(self, request: web.Request, shown: str | None = None) -> None: ...
+
+    def lets_pass(self, headers: Mapping[str, str], scope: Scope) -> bool: ...
 
 
 SETTINGS = web.AppKey("settings", Settings)

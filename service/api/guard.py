@@ -21,7 +21,7 @@ from service.counters.rates import share
 from service.errors import Forbidden, SettingsError, Unauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from aiohttp import web
 
@@ -120,6 +120,14 @@ class Guard:
             self._tokens.known(shown)
             return None
         return self._buckets.get(_bucket_name("events", self._key(shown, Scope.INGEST)))
+
+    def lets_pass(self, headers: Mapping[str, str], scope: Scope) -> bool:
+        """Whether they show an API key that may do this as often as it likes. Of all others `guarded` tells."""
+        shown = _shown_in(headers)
+        if not shown or (self._tokens is not None and is_token(shown)):
+            return False
+        key = self._keyring.find(shown)
+        return key is not None and key.may(scope) and not key.is_limited
 
     def _key(self, shown: str, scope: Scope) -> Key:
         key = self._known(shown)
@@ -223,11 +231,15 @@ def _shown(request: web.Request, scope: Scope | None = None) -> str:
 
     What cannot set headers (a beacon, an EventSource) may put it into the address, though not to erase anything.
     """
-    headers = request.headers
-    if (said := credential_in(headers.get("Authorization", ""))) is not None:
-        return said
-    if (key := headers.get("X-Api-Key")) is not None:
-        return key.strip()
+    if (shown := _shown_in(request.headers)) is not None:
+        return shown
     if request.query_string and scope is not Scope.ADMIN:
         return request.query.get("key", "")
     return ""
+
+
+def _shown_in(headers: Mapping[str, str]) -> str | None:
+    if (said := credential_in(headers.get("Authorization", ""))) is not None:
+        return said
+    key = headers.get("X-Api-Key")
+    return None if key is None else key.strip()

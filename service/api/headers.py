@@ -28,10 +28,13 @@ SHOWN = "RateLimit, RateLimit-Policy, Retry-After"
 SHARED = (Scope.INGEST, Scope.READ)
 """What pages of other origins may call, if any may: nothing that erases."""
 
+NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
+"""An answer is what it says it is: no browser looks into it for a page to show or a script to run."""
+
 
 async def refuse_sniffing(_request: web.Request, answer: web.StreamResponse) -> None:
-    """An answer is what it says it is: no browser looks into it for a page to show or a script to run."""
-    answer.headers["X-Content-Type-Options"] = "nosniff"
+    name, value = NO_SNIFFING
+    answer.headers[name] = value
 
 
 class Sharing:
@@ -62,25 +65,29 @@ class Sharing:
         }
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            return web.Response(status=204, headers=headers if self._allowed(request) else None)
+            is_allowed = _allowed(self._origins, request.headers.get("Origin"))
+            return web.Response(status=204, headers=headers if is_allowed else None)
 
         return answer
 
     async def _share(self, request: web.Request, answer: web.StreamResponse) -> None:
-        if request.match_info.handler not in self._handlers:
-            return
-        if ANY not in self._origins:
-            answer.headers.add("Vary", "Origin")
-        if allowed := self._allowed(request):
-            answer.headers["Access-Control-Allow-Origin"] = allowed
-            answer.headers["Access-Control-Expose-Headers"] = SHOWN
+        if request.match_info.handler in self._handlers:
+            answer.headers.extend(shared_headers(self._origins, request.headers.get("Origin")))
 
-    def _allowed(self, request: web.Request) -> str | None:
-        """What the answer says is allowed: None to pages of other origins, and where no page asks."""
-        origin = request.headers.get("Origin")
-        if origin is None or ANY in self._origins:
-            return origin and ANY
-        return origin if origin in self._origins else None
+
+def shared_headers(origins: frozenset[str], origin: str | None) -> list[tuple[str, str]]:
+    """Of an answer that pages of `origins` may read, to a page of this origin, or to whoever names none."""
+    headers = [] if ANY in origins else [("Vary", "Origin")]
+    if allowed := _allowed(origins, origin):
+        headers += [("Access-Control-Allow-Origin", allowed), ("Access-Control-Expose-Headers", SHOWN)]
+    return headers
+
+
+def _allowed(origins: frozenset[str], origin: str | None) -> str | None:
+    """What the answer says is allowed: None to pages of other origins, and where no page asks."""
+    if origin is None or ANY in origins:
+        return origin and ANY
+    return origin if origin in origins else None
 
 
 def is_foreign(request: web.Request) -> bool:

@@ -25,6 +25,7 @@ from service.limits import EVENT_BYTES_MAX, RUN_EVENTS_MAX, STREAM_REJECTIONS_MA
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from service.counters.records import PairRecord
     from service.counters.writer import Writer
 
 NDJSON = frozenset(
@@ -97,10 +98,21 @@ async def post_events(request: web.Request) -> web.StreamResponse:
         decoded, is_single = decode_body(body, clock.now_us())
     _draw(request, len(decoded) - 1)
     refuse_foreign(request, decoded)
+    return await _post_decoded(decoded, request.app[WRITER], is_single=is_single)
+
+
+async def post_body(body: bytes, writer: Writer) -> web.Response:
+    """What a JSON body is answered with whose sender may post anything. Raises BadRequest, Unavailable."""
+    decoded, is_single = decode_body(body, clock.now_us())
+    return await _post_decoded(decoded, writer, is_single=is_single)
+
+
+async def _post_decoded(decoded: list[Event | Rejection], writer: Writer, *, is_single: bool) -> web.Response:
     if is_single and isinstance(decoded[0], Event):
-        return await _post_one(decoded[0], request.app[WRITER])
+        answer = outcome_of_one(decoded[0], *await writer.apply_one(decoded[0]))
+        return web.Response(body=answer, content_type="application/json")
     tally = Tally()
-    await tally.add(decoded, request.app[WRITER])
+    await tally.add(decoded, writer)
     return _answer(tally)
 
 
@@ -111,15 +123,16 @@ def _draw(request: web.Request, events: int) -> None:
         bucket.draw(events)
 
 
-async def _post_one(event: Event, writer: Writer) -> web.Response:
-    is_duplicate, record = await writer.apply_one(event)
-    document: dict[str, object] = {
-        "accepted": 0 if is_duplicate else 1,
-        "duplicates": 1 if is_duplicate else 0,
-        "rejected": [],
-        "state": shapes.pair(event.user, event.slug, record),
-    }
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
+def outcome_of_one(event: Event, is_duplicate: bool, record: PairRecord) -> bytes:
+    """The answer to a body that is one event."""
+    return orjson.dumps(
+        {
+            "accepted": 0 if is_duplicate else 1,
+            "duplicates": 1 if is_duplicate else 0,
+            "rejected": [],
+            "state": shapes.pair(event.user, event.slug, record),
+        }
+    )
 
 
 def _answer(tally: Tally) -> web.Response:

@@ -58,15 +58,20 @@ def answering(handler: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except PlayheadError as error:
-            return translated(error)
         except (web.HTTPException, ConnectionError):
             raise
-        except Exception:
-            _log.exception("request_failed", method=request.method, path=request.path)
-            return problem(500, "internal_error", "playhead failed to answer; its log says why")
+        except Exception as failure:
+            return answer_to(failure, request.method, request.path)
 
     return answer
+
+
+def answer_to(failure: Exception, method: str, path: str) -> web.Response:
+    """The problem document that says what a call failed with; what nobody foresaw is logged, and is a 500."""
+    if isinstance(failure, PlayheadError):
+        return translated(failure)
+    _log.error("request_failed", method=method, path=path, exc_info=failure)
+    return problem(500, "internal_error", "playhead failed to answer; its log says why")
 
 
 def translated(error: PlayheadError) -> web.Response:

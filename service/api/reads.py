@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
@@ -12,27 +13,40 @@ from service.api.context import READER
 from service.api.paging import bad_cursor, is_number, limit_of
 from service.api.problems import answering
 
+if TYPE_CHECKING:
+    from service.counters.reader import Reader
+
 CURSOR_DIGITS_MAX = 16
 """Just what a time in us has: what is longer need not be read to be refused."""
 
 
 @answering
 async def get_movie(request: web.Request) -> web.StreamResponse:
-    slug = request.match_info["slug"]
-    return _json(shapes.movie(slug, await request.app[READER].movie(slug)))
+    return _answer(await read_movie(request.app[READER], request.match_info["slug"]))
 
 
 @answering
 async def get_user(request: web.Request) -> web.StreamResponse:
-    user = request.match_info["user"]
-    return _json(shapes.user(user, await request.app[READER].user(user)))
+    return _answer(await read_user(request.app[READER], request.match_info["user"]))
 
 
 @answering
 async def get_pair(request: web.Request) -> web.StreamResponse:
-    user, slug = request.match_info["user"], request.match_info["slug"]
-    record, bitmap = await request.app[READER].pair(user, slug)
-    return _json(shapes.pair_with_coverage(user, slug, record, bitmap))
+    found = request.match_info
+    return _answer(await read_pair(request.app[READER], found["user"], found["slug"]))
+
+
+async def read_movie(reader: Reader, slug: str) -> bytes:
+    """The document. Raises NotFound, Unavailable, as the two below do."""
+    return orjson.dumps(shapes.movie(slug, await reader.movie(slug)))
+
+
+async def read_user(reader: Reader, user: str) -> bytes:
+    return orjson.dumps(shapes.user(user, await reader.user(user)))
+
+
+async def read_pair(reader: Reader, user: str, slug: str) -> bytes:
+    return orjson.dumps(shapes.pair_with_coverage(user, slug, *await reader.pair(user, slug)))
 
 
 @answering
@@ -45,13 +59,12 @@ async def get_user_movies(request: web.Request) -> web.StreamResponse:
     following = None
     if len(found) > limit:
         following = _spell_cursor(shown[-1].record.latest_us, shown[-1].slug)
-    return _json(
-        {"items": [shapes.pair(user, pair.slug, pair.record) for pair in shown], "next_cursor": following}
-    )
+    items = [shapes.pair(user, pair.slug, pair.record) for pair in shown]
+    return _answer(orjson.dumps({"items": items, "next_cursor": following}))
 
 
-def _json(document: dict[str, object]) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
+def _answer(document: bytes) -> web.Response:
+    return web.Response(body=document, content_type="application/json")
 
 
 def _cursor(request: web.Request) -> tuple[int, str] | None:

@@ -17,9 +17,13 @@ from aiohttp.http_exceptions import LineTooLong
 from service import metrics
 from service.api.context import SOCKETS, STREAMS
 from service.api.problems import problem, problem_document
+from service.api.shortcut import Shortcut
 
 if TYPE_CHECKING:
-    from aiohttp.http import RawRequestMessage
+    from collections.abc import Callable, Sequence
+
+    from aiohttp.http import HttpParser, RawRequestMessage
+    from aiohttp.streams import StreamReader
     from aiohttp.web_request import BaseRequest
 
     from service.settings import Settings
@@ -61,7 +65,7 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made, self._settings)
+        return _Server(made, self._settings, Shortcut(self.app))
 
     async def cleanup(self) -> None:
         """Ends without losing a request: others get new connections, and clients are told to leave with their answers.
@@ -89,10 +93,11 @@ async def end_sockets(app: web.Application) -> None:
 
 
 class _Server(web.Server):
-    def __init__(self, made: web.Server, settings: Settings) -> None:
+    def __init__(self, made: web.Server, settings: Settings, shortcut: Shortcut) -> None:
         super().__init__(made.request_handler, request_factory=self._request, **made._kwargs)
         self._made_request = made.request_factory
-        self._is_leaving = False
+        self.shortcut = shortcut
+        self.is_leaving = False
         self._connections_max = settings.connections_max
         self.head_seconds = settings.head_timeout_seconds
 
@@ -104,42 +109,93 @@ class _Server(web.Server):
 
     async def leave(self, seconds: float) -> None:
         """Until all connections have ended, or for so long."""
-        self._is_leaving = True
+        self.is_leaving = True
         await asyncio.sleep(LEAVE_SECONDS_MIN)
         deadline = self._loop.time() + seconds
         while self.connections and self._loop.time() < deadline:  # noqa: ASYNC110 - nobody tells when one ends
             await asyncio.sleep(LEAVE_POLL_SECONDS)
 
     def _request(self, message: RawRequestMessage, *rest: Any) -> BaseRequest:
-        if self._is_leaving:
+        if self.is_leaving:
             message = message._replace(should_close=True)
         return self._made_request(message, *rest)
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_begun", "_head_seconds")
+    """What `Shortcut` takes never reaches aiohttp's loop of requests, which goes on waiting for its next one."""
+
+    __slots__ = ("_begun", "_head_seconds", "_held", "_is_asking", "_server")
 
     def __init__(self, server: _Server, head_seconds: float, **options: Any) -> None:
         super().__init__(server, **options)
+        assert self._parser is not None
+        self._parser = _Parser(self._parser, self._take)  # type: ignore[assignment] # what aiohttp calls of it
+        self._server = server
         self._head_seconds = head_seconds
-        self._begun: asyncio.Future[None] | None = None
-        """What aiohttp waits with for the head that has begun."""
+        self._begun = -1
+        """How many requests had come when a head began that was not whole at once."""
+        self._is_asking = False
+        """Whether a request that went the short way is still to be answered."""
+        self._held = b""
+        """What came behind it: answers are given in the order of their requests."""
 
     def data_received(self, data: bytes) -> None:
         """What came and is no whole head yet has some seconds to become one, however slowly more of it comes."""
+        if self._is_asking:
+            self._hold(data)
+            return
+        count = self._request_count
         super().data_received(data)
-        waiter = self._waiter
-        if waiter is not None and waiter is not self._begun and not waiter.done():
-            self._begun = waiter
-            self._loop.call_later(self._head_seconds, self._cut, waiter)
+        if self._request_count == count != self._begun and self._is_idle():
+            self._begun = count
+            self._loop.call_later(self._head_seconds, self._cut, count)
+
+    def _is_idle(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
+
+    def _take(self, message: RawRequestMessage, body: StreamReader) -> bool:
+        """Whether this request goes the short way: the only one that is here, while nobody else is answered."""
+        is_busy = self._messages or self._paused or self._reading_paused or not self._is_idle()
+        if is_busy or self._server.is_leaving:
+            return False
+        self._is_asking = self._request_in_progress = True
+        if not self._server.shortcut.begin(message, body, self):
+            self._is_asking = self._request_in_progress = False
+            return False
+        self._request_count += 1
+        self._server.requests_count += 1
+        return True
+
+    def answer(self, spelled: bytes) -> None:
+        """Answer the request that went the short way."""
+        self._is_asking = self._request_in_progress = False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self.transport is not None:
+            self.transport.write(spelled)
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+        if self._held:
+            held, self._held = self._held, b""
+            self._resume_transport_reading()
+            self.data_received(held)
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        self._pause_transport_reading()
+
+    def _process_keepalive(self) -> None:
+        """Whoever waits for an answer is not idle, though aiohttp's loop of requests is."""
+        if self._is_asking:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
 
     def close(self) -> None:
         """Playhead stops, or a body was refused that did not end: what still comes is not read for long."""
         self._lingering_time = LINGER_SECONDS
         super().close()
 
-    def _cut(self, waiter: asyncio.Future[None]) -> None:
-        if waiter is self._waiter and not waiter.done() and self.transport is not None:
+    def _cut(self, count: int) -> None:
+        if count == self._request_count and self._is_idle() and self.transport is not None:
             detail = f"the head of the request was not whole after {self._head_seconds:g} seconds"
             self.transport.write(_answer(408, "head_timeout", detail))
             self.force_close()
@@ -169,6 +225,26 @@ class _Connection(web.RequestHandler):
             answer = problem(500, "internal_error", "playhead failed to answer; its log says why")
         answer.force_close()
         return answer
+
+
+class _Parser:
+    """aiohttp's, whose requests are offered to `take` before aiohttp gets them."""
+
+    def __init__(
+        self, parser: HttpParser[RawRequestMessage], take: Callable[[RawRequestMessage, StreamReader], bool]
+    ) -> None:
+        self._parser, self._take = parser, take
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def feed_data(self, data: bytes) -> tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes]:
+        fed = self._parser.feed_data(data)
+        messages, is_upgraded, _ = fed
+        if len(messages) == 1 and not is_upgraded and self._take(*messages[0]):
+            self.message_consumed()
+            return (), False, b""
+        return fed
 
 
 class _Refusal(asyncio.Protocol):

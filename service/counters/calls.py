@@ -36,6 +36,10 @@ CALL_SHARE_MIN = 0.25
 """What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
 
 
+Outcomes = tuple[list[bytes], "PairRecord | None"]
+"""What the script said of each event (`service.counters.outcomes`), and the pair right after where that was wanted."""
+
+
 @dataclass(slots=True)
 class Share:
     """What one request has for one partition: some events, and who waits for their outcomes."""
@@ -44,7 +48,7 @@ class Share:
     segments: int
     wants_state: bool
     deadline: float
-    answer: asyncio.Future[tuple[list[bytes], PairRecord | None]]
+    answer: asyncio.Future[Outcomes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service import metrics
 from service.counters import keys
-from service.counters.calls import Bounds, Calls, Share
+from service.counters.calls import Bounds, Calls, Outcomes, Share
 from service.counters.lanes import Lane, Lanes
 from service.counters.outcomes import ABSENT, DUPLICATE, split
 from service.counters.partitions import partition_of
@@ -95,15 +95,19 @@ class Writer:
 
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
-        self._make_room(1)
-        partition = partition_of(event.user, self._partitions)
         for _ in range(ABSENT_TRIES):
-            outcomes, state = await self._enqueue(partition, (event,), wants_state=True)
-            if outcomes[0] != ABSENT:
-                assert state is not None
-                return outcomes[0] == DUPLICATE, state
-            await self._admit(partition, (event.user,))
+            if counted := read_one(await self.begin_one(event)):
+                return counted
+            await self._admit(partition_of(event.user, self._partitions), (event.user,))
         raise _left_again()
+
+    def begin_one(self, event: Event) -> asyncio.Future[Outcomes]:
+        """Have one event counted if its user is in Redis, which `read_one` tells of what comes of it.
+
+        Raises QueueFull; whatever else `apply_one` raises is the future's exception.
+        """
+        self._make_room(1)
+        return self._enqueue(partition_of(event.user, self._partitions), (event,), wants_state=True)
 
     async def _bring_in(self, partition: int, events: list[Event]) -> Applied:
         """Apply events of users who are not in Redis. Failures are by the `id` of the event object."""
@@ -142,7 +146,7 @@ class Writer:
 
     def _enqueue(
         self, partition: int, events: Sequence[Event], *, wants_state: bool
-    ) -> asyncio.Future[tuple[list[bytes], PairRecord | None]]:
+    ) -> asyncio.Future[Outcomes]:
         segments = sum(len(event.segments) for event in events)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._bounds.timeout_seconds
@@ -183,6 +187,12 @@ class Writer:
         for share in shares:
             if not share.answer.done():
                 share.answer.set_exception(reason)
+
+
+def read_one(answer: Outcomes) -> tuple[bool, PairRecord] | None:
+    """Whether the one event was a duplicate, and its pair right after; None where its user must be brought in first."""
+    outcomes, record = answer
+    return None if record is None else (outcomes[0] == DUPLICATE, record)
 
 
 def _take(lane: Lane[Share]) -> dict[int, list[Share]]:

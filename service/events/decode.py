@@ -48,6 +48,17 @@ def decode_body(body: bytes, received_us: int) -> tuple[list[Event | Rejection],
     return [_decode_single(stripped, received_us)], True
 
 
+def decode_event(body: bytes, received_us: int) -> Event | None:
+    """The event of a body that is one event with nothing wrong; None for every other, of which `decode_body` tells."""
+    if len(body) > limits.EVENT_BYTES_MAX:
+        return None
+    try:
+        event = event_of(_one(body), 0, received_us)
+    except ValidationError:
+        return None
+    return None if isinstance(event, Rejection) else event
+
+
 def decode_messages(
     messages: list[bytes], first_index: int, received_us: int
 ) -> Iterator[list[Event | Rejection]]:

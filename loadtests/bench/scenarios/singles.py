@@ -19,7 +19,7 @@ CPU_US_AIM = 45.0
 
 def singles(laboratory: Laboratory) -> Result:
     """One event a request: events a second and p99 beside webdis and the handler that does nothing; CPU an event."""
-    result = Result()
+    result, laboratory = Result(), laboratory.for_singles()
     with laboratory.running(laboratory.playhead, Webdis, Nothing) as systems:
         players = {name: Player(system, audience(laboratory.viewers)) for name, system in systems.items()}
         for number in (64,) if laboratory.is_quick else (64, 256):

@@ -20,16 +20,16 @@ CONNECTIONS = 64
 
 def upserts(laboratory: Laboratory) -> Result:
     """Beside a service that upserts a row an event into Postgres: events a second, single and in batches."""
-    result = Result()
-    with laboratory.running(Playhead, Upsert, TunedUpsert) as systems:
+    result, slow = Result(), laboratory.for_singles()
+    with laboratory.running(slow.playhead, Upsert, TunedUpsert) as systems:
         laboratory.say("beside upserts, one event a request")
-        singles = {name: Player(system, audience()) for name, system in systems.items()}
+        singles = {name: Player(system, audience(slow.viewers)) for name, system in systems.items()}
         take_turns(
             list(singles.values()),
             laboratory.folder,
             connections=CONNECTIONS,
-            seconds=laboratory.seconds,
-            turns=laboratory.turns,
+            seconds=slow.seconds,
+            turns=slow.turns,
         )
         laboratory.say("beside upserts, 1,000 events a request")
         batched = {
