@@ -142,7 +142,8 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """What came and is no whole head yet has some seconds to become one, however slowly more of it comes."""
         if self._is_asking:
-            self._hold(data)
+            if data:
+                self._hold(data)
             return
         count = self._request_count
         super().data_received(data)
@@ -167,21 +168,24 @@ class _Connection(web.RequestHandler):
         return True
 
     def answer(self, spelled: bytes) -> None:
-        """Answer the request that went the short way."""
+        """Answer the request that went the short way. It may have gone away."""
         self._is_asking = self._request_in_progress = False
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(spelled)
         if self._handler_waiter is not None:
             self._handler_waiter.set_result(None)
         if self._held:
-            held, self._held = self._held, b""
-            self._resume_transport_reading()
-            self.data_received(held)
+            self._loop.call_soon(self._take_held)
 
     def _hold(self, data: bytes) -> None:
         self._held += data
         self._pause_transport_reading()
+
+    def _take_held(self) -> None:
+        held, self._held = self._held, b""
+        self._resume_transport_reading()
+        self.data_received(held)
 
     def _process_keepalive(self) -> None:
         """Whoever waits for an answer is not idle, though aiohttp's loop of requests is."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import HttpVersion11, web
@@ -74,9 +73,13 @@ class Shortcut:
             or "Expect" in message.headers
         ):
             return False
-        if message.method == "POST":
-            return message.path in EVENT_PATHS and self._begin_events(message, body, asking)
-        return message.method == "GET" and self._begin_read(message, asking)
+        if message.method == "GET":
+            return self._begin_read(message, asking)
+        return (
+            message.method == "POST"
+            and message.path in EVENT_PATHS
+            and self._begin_events(message, body, asking)
+        )
 
     def _begin_events(self, message: RawRequestMessage, body: StreamReader, asking: Asking) -> bool:
         headers = message.headers
@@ -90,24 +93,24 @@ class Shortcut:
             self._answer_soon(message, asking, post_body(content, self._writer))
             return True
         try:
-            counting = self._writer.begin_one(event)
+            self._writer.begin_one(event, _Counting(self, message, asking, event))
         except QueueFull as full:
             asking.answer(self._problem(message, full))
-        else:
-            counting.add_done_callback(partial(self._counted, message, asking, event))
         return True
 
-    def _counted(
-        self, message: RawRequestMessage, asking: Asking, event: Event, counting: asyncio.Future[Outcomes]
-    ) -> None:
+    def counted(self, message: RawRequestMessage, asking: Asking, event: Event, outcomes: Outcomes) -> None:
+        """Answer what posted one event."""
         try:
-            counted = read_one(counting.result())
+            counted = read_one(outcomes)
             if counted is None:
                 self._answer_soon(message, asking, self._count(event))
             else:
                 asking.answer(self._spell(message, outcome_of_one(event, *counted)))
         except Exception as failure:
-            asking.answer(self._problem(message, failure))
+            self.failed(message, asking, failure)
+
+    def failed(self, message: RawRequestMessage, asking: Asking, failure: Exception) -> None:
+        asking.answer(self._problem(message, failure))
 
     async def _count(self, event: Event) -> bytes:
         """Of a user who must be brought in first."""
@@ -173,3 +176,24 @@ class Shortcut:
 
     def _shared(self, origin: str | None) -> str:
         return "".join(f"{name}: {value}\r\n" for name, value in shared_headers(self._origins, origin))
+
+
+class _Counting:
+    """An event that is being counted: answered as soon as it is, without a future, a task or a turn of the loop."""
+
+    __slots__ = ("_asking", "_event", "_is_done", "_message", "_shortcut")
+
+    def __init__(self, shortcut: Shortcut, message: RawRequestMessage, asking: Asking, event: Event) -> None:
+        self._shortcut, self._message, self._asking, self._event = shortcut, message, asking, event
+        self._is_done = False
+
+    def done(self) -> bool:
+        return self._is_done
+
+    def set_result(self, outcomes: Outcomes) -> None:
+        self._is_done = True
+        self._shortcut.counted(self._message, self._asking, self._event, outcomes)
+
+    def set_exception(self, failed: Exception) -> None:
+        self._is_done = True
+        self._shortcut.failed(self._message, self._asking, failed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import uuid4
 
 from service import metrics
@@ -40,6 +40,16 @@ Outcomes = tuple[list[bytes], "PairRecord | None"]
 """What the script said of each event (`service.counters.outcomes`), and the pair right after where that was wanted."""
 
 
+class Answer(Protocol):
+    """Who waits for outcomes: a future, or whoever is to be told in the same turn of the loop. It must not fail."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, outcomes: Outcomes, /) -> None: ...
+
+    def set_exception(self, failed: Exception, /) -> None: ...
+
+
 @dataclass(slots=True)
 class Share:
     """What one request has for one partition: some events, and who waits for their outcomes."""
@@ -48,7 +58,7 @@ class Share:
     segments: int
     wants_state: bool
     deadline: float
-    answer: asyncio.Future[Outcomes]
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)

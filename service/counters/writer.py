@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service import metrics
 from service.counters import keys
-from service.counters.calls import Bounds, Calls, Outcomes, Share
+from service.counters.calls import Answer, Bounds, Calls, Outcomes, Share
 from service.counters.lanes import Lane, Lanes
 from service.counters.outcomes import ABSENT, DUPLICATE, split
 from service.counters.partitions import partition_of
@@ -74,7 +74,7 @@ class Writer:
         for event in events:
             by_partition.setdefault(partition_of(event.user, self._partitions), []).append(event)
         shares = [(partition, some) for partition, mine in by_partition.items() for some in _cut(mine)]
-        answers = [self._enqueue(partition, some, wants_state=False) for partition, some in shares]
+        answers = [self._begin(partition, some) for partition, some in shares]
         settled = await asyncio.gather(*answers, return_exceptions=True)
         duplicates = 0
         failures: dict[int, Unavailable] = {}
@@ -96,18 +96,22 @@ class Writer:
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
         for _ in range(ABSENT_TRIES):
-            if counted := read_one(await self.begin_one(event)):
+            answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+            self.begin_one(event, answer)
+            if counted := read_one(await answer):
                 return counted
             await self._admit(partition_of(event.user, self._partitions), (event.user,))
         raise _left_again()
 
-    def begin_one(self, event: Event) -> asyncio.Future[Outcomes]:
-        """Have one event counted if its user is in Redis, which `read_one` tells of what comes of it.
+    def begin_one(self, event: Event, answer: Answer) -> None:
+        """Have one event counted if its user is in Redis, which `read_one` tells of what `answer` is told.
 
-        Raises QueueFull; whatever else `apply_one` raises is the future's exception.
+        Raises QueueFull; of whatever else `apply_one` raises `answer` is told.
         """
         self._make_room(1)
-        return self._enqueue(partition_of(event.user, self._partitions), (event,), wants_state=True)
+        deadline = asyncio.get_running_loop().time() + self._bounds.timeout_seconds
+        partition = partition_of(event.user, self._partitions)
+        self._enqueue(partition, Share((event,), len(event.segments), True, deadline, answer))
 
     async def _bring_in(self, partition: int, events: list[Event]) -> Applied:
         """Apply events of users who are not in Redis. Failures are by the `id` of the event object."""
@@ -115,7 +119,7 @@ class Writer:
         try:
             for _ in range(ABSENT_TRIES):
                 await self._admit(partition, {event.user for event in events})
-                outcomes, _ = await self._enqueue(partition, events, wants_state=False)
+                outcomes, _ = await self._begin(partition, events)
                 duplicates += outcomes.count(DUPLICATE)
                 events = _absent_of(events, outcomes)
                 if not events:
@@ -144,16 +148,17 @@ class Writer:
         if self._waiting_events + events > max(events, self._bounds.queue_events_max):
             raise QueueFull(f"{self._waiting_events} events wait already (PLAYHEAD_QUEUE_EVENTS_MAX)")
 
-    def _enqueue(
-        self, partition: int, events: Sequence[Event], *, wants_state: bool
-    ) -> asyncio.Future[Outcomes]:
-        segments = sum(len(event.segments) for event in events)
+    def _begin(self, partition: int, events: Sequence[Event]) -> asyncio.Future[Outcomes]:
         loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcomes] = loop.create_future()
+        segments = sum([len(event.segments) for event in events])
         deadline = loop.time() + self._bounds.timeout_seconds
-        share = Share(events, segments, wants_state, deadline, loop.create_future())
-        self._waiting_events += len(events)
+        self._enqueue(partition, Share(events, segments, False, deadline, answer))
+        return answer
+
+    def _enqueue(self, partition: int, share: Share) -> None:
+        self._waiting_events += len(share.events)
         self._lanes.add(partition, share)
-        return share.answer
 
     async def _settle(self, taken: dict[int, list[Share]]) -> bool:
         """Apply what was taken and answer everybody who waits for it, whatever happens; False if the call failed."""
