@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -59,9 +58,8 @@ class Api:
     ) -> Answer:
         """`path` goes out as it is: whoever calls has escaped it."""
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
-        data = BytesIO(body) if isinstance(body, bytes) else body  # plain bytes would be sent in one go
         async with self.session.request(
-            method, url, data=data, headers=headers, skip_auto_headers=("Content-Type",)
+            method, url, data=body, headers=headers, skip_auto_headers=("Content-Type",)
         ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
