@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +21,7 @@ from tests.api.keys import LINES, TOKENS, line_of
 from tests.api.test_broken_clients import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from tests.api.client import Api
     from tests.api.conftest import Serve
@@ -271,6 +272,21 @@ async def test_answers_come_in_the_order_of_their_requests(
     assert (True in ways) == (pieces is not together)
 
 
+async def test_what_needs_no_waiting_waits_for_what_came_before_it(
+    serve: Serve, valkey: OwnValkey, ways: list[bool]
+) -> None:
+    api = await serve(Settings(shutdown_seconds=1), valkey.url)
+    async with connected(api) as line:
+        valkey.freeze()
+        await line.send(post())
+        await begun(ways, 1)
+        await line.send(get("/healthz"))
+        await asyncio.sleep(0.1)
+        valkey.thaw()
+        assert b'"accepted":1' in await line.answer()
+        assert b'"accepted"' not in await line.answer()
+
+
 async def answers_of(line: Line, count: int) -> list[dict[str, Any]]:
     return [orjson.loads((await line.answer()).partition(b"\r\n\r\n")[2]) for _ in range(count)]
 
@@ -280,7 +296,7 @@ async def test_a_head_that_does_not_end_is_cut_behind_an_answer_and_not_before(s
     request = post()
     async with connected(api) as line, connected(api) as idle:
         await idle.send(request[:30])
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         await idle.send(request[30:])
         assert await idle.status() == 200
         await line.send(request)
@@ -331,28 +347,48 @@ async def test_a_full_queue_is_503_on_both_ways(serve: Serve, valkey: OwnValkey,
     assert ways == [True, True]
 
 
-async def test_a_request_that_is_under_way_is_answered_before_playhead_stops(
-    valkey: OwnValkey, ways: list[bool]
-) -> None:
+@asynccontextmanager
+async def until_stopped(url: str) -> AsyncIterator[tuple[Api, asyncio.Event, asyncio.Task[None]]]:
+    """Serves until the event is set; the task ends when playhead has stopped."""
     started: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
 
     async def serve_until_stopped() -> None:
-        async with serving(Settings(shutdown_seconds=5), valkey.url) as api:
+        async with serving(Settings(shutdown_seconds=5), url) as api:
             started.set_result(api)
             await stop.wait()
 
     stopping = asyncio.create_task(serve_until_stopped())
-    async with connected(await started) as line:
+    yield await started, stop, stopping
+    await stopping
+
+
+async def test_a_request_that_is_under_way_is_answered_before_playhead_stops(
+    valkey: OwnValkey, ways: list[bool]
+) -> None:
+    async with until_stopped(valkey.url) as (api, stop, stopping), connected(api) as line:
         valkey.freeze()
         await line.send(post())
         await begun(ways, 1)
         stop.set()
-        await asyncio.sleep(0.5)  # it is stopping by then, and has to wait
+        await asyncio.sleep(
+            server.LEAVE_SECONDS + 0.3
+        )  # nobody is waited for any more but who is owed an answer
+        assert not stopping.done()
         valkey.thaw()
         assert await line.status() == 200
         assert await line.rest() == b""
-    await stopping
+
+
+async def test_who_asks_while_playhead_stops_is_told_to_leave(valkey: OwnValkey, ways: list[bool]) -> None:
+    async with until_stopped(valkey.url) as (api, stop, _), connected(api) as line:
+        await line.send(post())
+        assert await line.status() == 200
+        stop.set()
+        await asyncio.sleep(server.LEAVE_SECONDS_MIN / 2)
+        await line.send(post())
+        assert b"Connection: close" in await line.rest()
+    assert ways == [True]
 
 
 async def test_who_hangs_up_harms_nobody(serve: Serve, valkey: OwnValkey, ways: list[bool]) -> None:
