@@ -141,7 +141,7 @@ class Writer:
         return home_of(self._redis, keys.log(partition))
 
     async def _serve(self, lane: Lane[Share]) -> None:
-        if not await self._settle(_take(lane)):
+        if not await self._settle(lane, _take(lane)):
             self._fail_overdue(lane)
 
     def _make_room(self, events: int) -> None:
@@ -160,8 +160,11 @@ class Writer:
         self._waiting_events += len(share.events)
         self._lanes.add(partition, share)
 
-    async def _settle(self, taken: dict[int, list[Share]]) -> bool:
-        """Apply what was taken and answer everybody who waits for it, whatever happens; False if the call failed."""
+    async def _settle(self, lane: Lane[Share], taken: dict[int, list[Share]]) -> bool:
+        """Apply what was taken and answer everybody who waits for it, whatever happens; False if the call failed.
+
+        Where more waits, it is sent first: Redis need not wait until all are answered.
+        """
         try:
             replies = await self._calls.make(taken)
         except Exception as failed:  # whoever waits must hear of it, and the loop must go on
@@ -170,12 +173,18 @@ class Writer:
             return False
         finally:
             self._waiting_events -= sum(len(share.events) for shares in taken.values() for share in shares)
+        if lane.waiting:
+            asyncio.get_running_loop().call_soon(self._answer, taken, replies)
+        else:
+            self._answer(taken, replies)
+        return True
+
+    def _answer(self, taken: dict[int, list[Share]], replies: list[list[bytes] | Exception]) -> None:
         for shares, reply in zip(taken.values(), replies, strict=True):
             if isinstance(reply, Exception):
                 self._fail(shares, reply)
             else:
                 _distribute(shares, reply)
-        return True
 
     def _fail_overdue(self, lane: Lane[Share]) -> None:
         """Answer those who waited for their turn so long behind a failed call that theirs would come too late."""
