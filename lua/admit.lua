@@ -4,8 +4,9 @@
 -- ARGV  1 what `pass` said before the image was read from Postgres; 2 and on: the image (include/images.lua); one without
 --       pairs is a user that Postgres does not know
 -- REPLY 1 brought in, 0 there already
--- ERROR STALE since the pass was given somebody left, was erased, or the partition was recovered: the image may be older
---       than what left. Nothing was changed
+-- ERROR CLOSED the partition is not known to be level with Postgres: what Postgres had may have been older than what the
+--       recovery puts in place; STALE since the pass was given somebody left, was erased, or the partition was recovered:
+--       the image may be older than what left. Nothing was changed
 
 local function pass_of(log_key)
   local log = redis.call('HMGET', log_key, 'opened_by', 'evicted', 'erased')
@@ -18,6 +19,9 @@ local function pass(keys, _)
 end
 
 local function admit(keys, args)
+  if redis.call('HEXISTS', keys[1], 'open') == 0 then
+    return redis.error_reply('CLOSED this partition is being recovered')
+  end
   if pass_of(keys[1]) ~= args[1] then return redis.error_reply('STALE somebody left in between') end
   local tag, image = tag_of(keys[1]), read_image(args, 2)
   if redis.call('EXISTS', user_key(tag, image.name)) == 1 then return 0 end

@@ -1,7 +1,8 @@
 """Playhead: real-time counters for watch events. This docstring is the map: the way of one event.
 
 1. `service.api.ingest` takes a request's bytes off the socket and asks `service.events.decode` what they say;
-   `service.api.stream` does so with the messages of a WebSocket.
+   `service.api.stream` does so with the messages of a WebSocket, and `service.api.shortcut` with small requests, past
+   most of aiohttp (`service.api.server`).
 2. `service.events` turns bytes into events and rejections, without any I/O; `service.events.xapi` is another dialect.
    Every bound on what may come in is in `service.limits`.
 3. `service.counters.writer` collects the events of all requests that wait at the same moment into runs, one a

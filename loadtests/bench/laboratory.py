@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
     from loadtests.bench.systems.system import System
 
-SNAPSHOT_TURNS = 4 / 3
-"""How many turns pass between snapshots: a turn has as many, however short it is, and nobody waits for one for long."""
+VIEWERS = 20_000
+ROUNDS = 6
+"""How often a viewer says something between two snapshots: of people one every 10 s, and a snapshot a minute."""
 
-VIEWERS_A_SECOND = 20_000 / 3
-
-SINGLES_TIMES = 4
-"""How many times as long the same viewers take to say as much where each event is a request of its own."""
+BATCHED, SINGLES = 40_000, 10_000
+"""About how many events a second come in batches, and one a request."""
 
 
 @dataclass(slots=True)
@@ -34,22 +33,21 @@ class Laboratory:
     say: Callable[[str], None]
     is_quick: bool = False
     absent: list[str] = field(default_factory=list)
-    slowness: int = 1
+    events_per_second: int = BATCHED
 
     @property
     def viewers(self) -> int:
-        """Fewer in a shorter turn, so that each says as much in it, and a snapshot stands for as many events."""
-        return round(VIEWERS_A_SECOND * self.seconds / self.slowness)
+        """Fewer in a short turn, so that each says as much in it as between two snapshots."""
+        return min(VIEWERS, round(self.seconds * self.events_per_second / ROUNDS))
 
     def for_singles(self) -> Laboratory:
-        """The same for single events: longer turns, or in a hurry fewer viewers. So each viewer says about six things
-        in a turn, too: as many as people do between two snapshots, one every 10 s and one a minute.
-        """
-        times = 1 if self.is_quick else SINGLES_TIMES
-        return replace(self, seconds=self.seconds * times, slowness=SINGLES_TIMES)
+        """The same for single events: turns in which as many come, or in a hurry fewer viewers."""
+        seconds = self.seconds if self.is_quick else self.seconds * BATCHED / SINGLES
+        return replace(self, seconds=seconds, events_per_second=SINGLES)
 
     def playhead(self, folder: Path) -> Playhead:
-        return Playhead(folder, snapshot_interval_seconds=SNAPSHOT_TURNS * self.seconds)
+        """The audience lives faster than people do: so its snapshots come faster, too."""
+        return Playhead(folder, snapshot_interval_seconds=ROUNDS * self.viewers / self.events_per_second)
 
     @contextmanager
     def running(self, *kinds: Callable[[Path], System]) -> Iterator[dict[str, System]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
+
+LARGE_BYTES_MIN = 64 * 1024
 
 Document = dict[str, Any]
 
@@ -58,8 +61,12 @@ class Api:
     ) -> Answer:
         """`path` goes out as it is: whoever calls has escaped it."""
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        if isinstance(body, bytes) and len(body) > LARGE_BYTES_MIN:
+            data: object = BytesIO(body)  # so that much is sent piece by piece, and little in one go
+        else:
+            data = body
         async with self.session.request(
-            method, url, data=body, headers=headers, skip_auto_headers=("Content-Type",)
+            method, url, data=data, headers=headers, skip_auto_headers=("Content-Type",)
         ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 

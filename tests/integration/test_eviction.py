@@ -10,7 +10,7 @@ from service.counters import keys, scripts
 from service.counters.coverage import bitmap_of
 from service.counters.images import record_of
 from service.counters.reader import Reader
-from service.errors import NotFound, PostgresUnavailable
+from service.errors import NotFound, NotRecovered, PostgresUnavailable
 from service.stored.admission import Admission
 from service.stored.reads import StoredReads
 from tests.integration.town import CONSTANTS, PARTITION
@@ -135,6 +135,19 @@ async def test_who_gets_a_first_snapshot_while_being_asked_for_is_let_in(
     monkeypatch.setattr(town.history, question, ask)
     await slow.admit(PARTITION, ["bob"])
     await town.check()
+
+
+async def test_nobody_is_let_in_while_redis_is_brought_level(town: Town) -> None:
+    """What Postgres has may be older than what the recovery puts in place."""
+    await town.send(10, user="ann")
+    await town.flush()
+    await town.evict()
+    await scripts.call_one(town.redis, "close", [keys.log(PARTITION)], ["recovery"])
+    admission = Admission(town.redis, town.history, CONSTANTS, timeout_seconds=5)
+    for user in ("ann", "never seen"):
+        with pytest.raises(NotRecovered):
+            await admission.admit(PARTITION, [user])
+    assert await keys_of_users(town.redis) == []
 
 
 async def test_a_user_who_was_never_seen_is_let_in(town: Town) -> None:

@@ -10,7 +10,6 @@ from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.scenarios.batches import BATCH_EVENTS
 from loadtests.bench.systems.nothing import ANSWER, Nothing
-from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import get
 from loadtests.bench.turns import Generator, Player, book, job_of, load, paired, speed, take_turn, take_turns
 
@@ -38,7 +37,7 @@ PATHS: dict[str, tuple[Callable[[Moment], str], str]] = {
 def reads(laboratory: Laboratory) -> Result:
     """Reads beside the handler that does nothing, and their p99 while events come in at 80 % of the best."""
     result = Result()
-    with laboratory.running(Playhead, Nothing) as systems:
+    with laboratory.running(laboratory.for_singles().playhead, Nothing) as systems:
         writer = Player(systems["playhead"], audience(VIEWERS), BATCH_EVENTS)
         load(writer, laboratory.folder, VIEWERS // BATCH_EVENTS)
         for what in PATHS:

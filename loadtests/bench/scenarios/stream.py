@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from loadtests.bench.audience import as_json, audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
-from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.turns import Player, take_turns
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ CONNECTIONS = 16
 def stream(laboratory: Laboratory) -> Result:
     """One event a message over a WebSocket, acknowledgements in order: events a second, CPU an event."""
     result = Result()
-    with laboratory.running(Playhead) as systems:
+    with laboratory.running(laboratory.playhead) as systems:
         player = Player(systems["playhead"], audience(), FRAMES, spell=frames, is_stream=True)
         laboratory.say("one event a message over WebSockets")
         take_turns(

@@ -8,7 +8,6 @@ from loadtests.bench.audience import audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.scenarios.batches import BATCH_EVENTS, take_turns_in_batches
-from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.upsert import TunedUpsert, Upsert
 from loadtests.bench.turns import Player, paired, speed, take_turns
 
