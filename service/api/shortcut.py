@@ -75,11 +75,9 @@ class Shortcut:
             return False
         if message.method == "GET":
             return self._begin_read(message, asking)
-        return (
-            message.method == "POST"
-            and message.path in EVENT_PATHS
-            and self._begin_events(message, body, asking)
-        )
+        if message.method == "POST" and message.path in EVENT_PATHS:
+            return self._begin_events(message, body, asking)
+        return False
 
     def _begin_events(self, message: RawRequestMessage, body: StreamReader, asking: Asking) -> bool:
         headers = message.headers
@@ -88,33 +86,24 @@ class Shortcut:
         if not self._may(message, Scope.INGEST):
             return False
         content = body.read_nowait()
+        request = self._request(message, asking)
         event = decode_event(content, clock.now_us())
         if event is None:  # several, or something is wrong with it
-            self._answer_soon(message, asking, post_body(content, self._writer))
+            self._answer_later(request, post_body(content, self._writer))
             return True
         try:
-            self._writer.begin_one(event, _Counting(self, message, asking, event))
+            self._writer.begin_one(event, _Counting(self, request, event))
         except QueueFull as full:
-            asking.answer(self._problem(message, full))
+            request.fail(full)
         return True
 
-    def counted(self, message: RawRequestMessage, asking: Asking, event: Event, outcomes: Outcomes) -> None:
-        """Answer what posted one event."""
-        try:
-            counted = read_one(outcomes)
-            if counted is None:
-                self._answer_soon(message, asking, self._count(event))
-            else:
-                asking.answer(self._spell(message, outcome_of_one(event, *counted)))
-        except Exception as failure:
-            self.failed(message, asking, failure)
+    def count(self, request: _Request, event: Event) -> None:
+        """Count it and answer the request, though its user may have to be brought in first."""
 
-    def failed(self, message: RawRequestMessage, asking: Asking, failure: Exception) -> None:
-        asking.answer(self._problem(message, failure))
+        async def counted() -> bytes:
+            return outcome_of_one(event, *await self._writer.apply_one(event))
 
-    async def _count(self, event: Event) -> bytes:
-        """Of a user who must be brought in first."""
-        return outcome_of_one(event, *await self._writer.apply_one(event))
+        self._answer_later(request, counted())
 
     def _begin_read(self, message: RawRequestMessage, asking: Asking) -> bool:
         named = _READ.fullmatch(message.path)
@@ -127,64 +116,74 @@ class Shortcut:
             reading = read_pair(self._reader, user, slug)
         else:
             reading = read_user(self._reader, user)
-        self._answer_soon(message, asking, reading)
+        self._answer_later(self._request(message, asking), reading)
         return True
 
     def _may(self, message: RawRequestMessage, scope: Scope) -> bool:
         return self._gate is None or self._gate.lets_pass(message.headers, scope)
 
-    def _answer_soon(
-        self, message: RawRequestMessage, asking: Asking, making: Coroutine[None, None, bytes | web.Response]
-    ) -> None:
-        task = asyncio.create_task(self._answer(message, asking, making))
+    def _request(self, message: RawRequestMessage, asking: Asking) -> _Request:
+        shared = ""
+        if self._origins:
+            headers = shared_headers(self._origins, message.headers.get("Origin"))
+            shared = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        return _Request(message, asking, shared)
+
+    def _answer_later(self, request: _Request, making: Coroutine[None, None, bytes | web.Response]) -> None:
+        task = asyncio.create_task(request.answer_with(making))
         self._answering.add(task)  # asyncio itself does not hold what it runs
         task.add_done_callback(self._answering.discard)
 
-    async def _answer(
-        self, message: RawRequestMessage, asking: Asking, making: Awaitable[bytes | web.Response]
-    ) -> None:
-        try:
-            made = await making
-            spelled = (
-                self._spell(message, made) if isinstance(made, bytes) else self._spell_answer(message, made)
-            )
-        except Exception as failure:
-            spelled = self._problem(message, failure)
-        asking.answer(spelled)
 
-    def _problem(self, message: RawRequestMessage, failure: Exception) -> bytes:
-        return self._spell_answer(message, answer_to(failure, message.method, message.path))
+class _Request:
+    """One that was begun. `shared` are headers: whether pages of other origins may read its answer."""
 
-    def _spell_answer(self, message: RawRequestMessage, answer: web.Response) -> bytes:
-        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-        assert isinstance(answer.body, bytes)
-        return self._spell(message, answer.body, f"{answer.status} {answer.reason}", headers)
+    __slots__ = ("_asking", "_message", "_shared")
 
-    def _spell(
+    def __init__(self, message: RawRequestMessage, asking: Asking, shared: str) -> None:
+        self._message, self._asking, self._shared = message, asking, shared
+
+    def answer(
         self,
-        message: RawRequestMessage,
         body: bytes,
         status: str = "200 OK",
         headers: str = "Content-Type: application/json\r\n",
-    ) -> bytes:
+    ) -> None:
         """As aiohttp spells it."""
-        shared = self._shared(message.headers.get("Origin")) if self._origins else ""
-        return (
+        head = (
             f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n"
-            f"Date: {rfc822_formatted_time()}\r\n{_FIXED}{shared}\r\n"
-        ).encode() + body
+            f"Date: {rfc822_formatted_time()}\r\n{_FIXED}{self._shared}\r\n"
+        )
+        self._asking.answer(head.encode() + body)
 
-    def _shared(self, origin: str | None) -> str:
-        return "".join(f"{name}: {value}\r\n" for name, value in shared_headers(self._origins, origin))
+    async def answer_with(self, making: Awaitable[bytes | web.Response]) -> None:
+        """With a document of success, or with any answer at all."""
+        try:
+            made = await making
+        except Exception as failure:
+            self.fail(failure)
+        else:
+            if isinstance(made, bytes):
+                self.answer(made)
+            else:
+                self._send(made)
+
+    def fail(self, failure: Exception) -> None:
+        self._send(answer_to(failure, self._message.method, self._message.path))
+
+    def _send(self, answer: web.Response) -> None:
+        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        assert isinstance(answer.body, bytes)
+        self.answer(answer.body, f"{answer.status} {answer.reason}", headers)
 
 
 class _Counting:
     """An event that is being counted: answered as soon as it is, without a future, a task or a turn of the loop."""
 
-    __slots__ = ("_asking", "_event", "_is_done", "_message", "_shortcut")
+    __slots__ = ("_event", "_is_done", "_request", "_shortcut")
 
-    def __init__(self, shortcut: Shortcut, message: RawRequestMessage, asking: Asking, event: Event) -> None:
-        self._shortcut, self._message, self._asking, self._event = shortcut, message, asking, event
+    def __init__(self, shortcut: Shortcut, request: _Request, event: Event) -> None:
+        self._shortcut, self._request, self._event = shortcut, request, event
         self._is_done = False
 
     def done(self) -> bool:
@@ -192,8 +191,15 @@ class _Counting:
 
     def set_result(self, outcomes: Outcomes) -> None:
         self._is_done = True
-        self._shortcut.counted(self._message, self._asking, self._event, outcomes)
+        try:
+            counted = read_one(outcomes)
+            if counted is None:
+                self._shortcut.count(self._request, self._event)
+            else:
+                self._request.answer(outcome_of_one(self._event, *counted))
+        except Exception as failure:  # others of the same call are still to be told
+            self._request.fail(failure)
 
     def set_exception(self, failed: Exception) -> None:
         self._is_done = True
-        self._shortcut.failed(self._message, self._asking, failed)
+        self._request.fail(failed)
