@@ -115,6 +115,11 @@ class _Server(web.Server):
         while self.connections and self._loop.time() < deadline:  # noqa: ASYNC110 - nobody tells when one ends
             await asyncio.sleep(LEAVE_POLL_SECONDS)
 
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Who is owed an answer is a connection until it is made, so that what is under way stays bounded."""
+        if not (isinstance(handler, _Connection) and handler.is_asking):
+            super().connection_lost(handler, exc)
+
     def _request(self, message: RawRequestMessage, *rest: Any) -> BaseRequest:
         if self.is_leaving:
             message = message._replace(should_close=True)
@@ -124,7 +129,7 @@ class _Server(web.Server):
 class _Connection(web.RequestHandler):
     """What `Shortcut` takes never reaches aiohttp's loop of requests, which goes on waiting for its next one."""
 
-    __slots__ = ("_begun", "_head_seconds", "_held", "_is_asking", "_server")
+    __slots__ = ("_begun", "_head_seconds", "_held", "_server", "is_asking")
 
     def __init__(self, server: _Server, head_seconds: float, **options: Any) -> None:
         super().__init__(server, **options)
@@ -134,14 +139,14 @@ class _Connection(web.RequestHandler):
         self._head_seconds = head_seconds
         self._begun = -1
         """How many requests had come when a head began that was not whole at once."""
-        self._is_asking = False
+        self.is_asking = False
         """Whether a request that went the short way is still to be answered."""
         self._held = b""
         """What came behind it: answers are given in the order of their requests."""
 
     def data_received(self, data: bytes) -> None:
         """What came and is no whole head yet has some seconds to become one, however slowly more of it comes."""
-        if self._is_asking:
+        if self.is_asking:
             if data:
                 self._hold(data)
             return
@@ -159,9 +164,9 @@ class _Connection(web.RequestHandler):
         is_busy = self._messages or self._paused or self._reading_paused or not self._is_idle()
         if is_busy or self._server.is_leaving:
             return False
-        self._is_asking = self._request_in_progress = True
+        self.is_asking = self._request_in_progress = True
         if not self._server.shortcut.begin(message, body, self):
-            self._is_asking = self._request_in_progress = False
+            self.is_asking = self._request_in_progress = False
             return False
         self._request_count += 1
         self._server.requests_count += 1
@@ -169,13 +174,15 @@ class _Connection(web.RequestHandler):
 
     def answer(self, spelled: bytes) -> None:
         """Answer the request that went the short way. It may have gone away."""
-        self._is_asking = self._request_in_progress = False
+        self.is_asking = self._request_in_progress = False
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(spelled)
-        if self._handler_waiter is not None:
+        if self._handler_waiter is not None and not self._handler_waiter.done():
             self._handler_waiter.set_result(None)
-        if self._held:
+        if self.transport is None:
+            self._server.connection_lost(self)
+        elif self._held:
             self._loop.call_soon(self._take_held)
 
     def _hold(self, data: bytes) -> None:
@@ -189,7 +196,7 @@ class _Connection(web.RequestHandler):
 
     def _process_keepalive(self) -> None:
         """Whoever waits for an answer is not idle, though aiohttp's loop of requests is."""
-        if self._is_asking:
+        if self.is_asking:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 

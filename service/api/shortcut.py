@@ -24,7 +24,6 @@ from service.api.ingest import outcome_of_one, post_body
 from service.api.problems import answer_to
 from service.api.reads import read_movie, read_pair, read_user
 from service.counters.writer import read_one
-from service.errors import QueueFull
 from service.events.decode import decode_event
 
 if TYPE_CHECKING:
@@ -93,15 +92,15 @@ class Shortcut:
             return True
         try:
             self._writer.begin_one(event, _Counting(self, request, event))
-        except QueueFull as full:
-            request.fail(full)
+        except Exception as failure:
+            request.fail(failure)
         return True
 
-    def count(self, request: _Request, event: Event) -> None:
-        """Count it and answer the request, though its user may have to be brought in first."""
+    def count_absent(self, request: _Request, event: Event) -> None:
+        """Answer the request once its event is counted, whose user must be brought in first."""
 
         async def counted() -> bytes:
-            return outcome_of_one(event, *await self._writer.apply_one(event))
+            return outcome_of_one(event, *await self._writer.bring_in_one(event))
 
         self._answer_later(request, counted())
 
@@ -194,11 +193,13 @@ class _Counting:
         try:
             counted = read_one(outcomes)
             if counted is None:
-                self._shortcut.count(self._request, self._event)
-            else:
-                self._request.answer(outcome_of_one(self._event, *counted))
+                self._shortcut.count_absent(self._request, self._event)
+                return
+            document = outcome_of_one(self._event, *counted)
         except Exception as failure:  # others of the same call are still to be told
             self._request.fail(failure)
+        else:
+            self._request.answer(document)
 
     def set_exception(self, failed: Exception) -> None:
         self._is_done = True

@@ -95,13 +95,9 @@ class Writer:
 
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
-        for _ in range(ABSENT_TRIES):
-            answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-            self.begin_one(event, answer)
-            if counted := read_one(await answer):
-                return counted
-            await self._admit(partition_of(event.user, self._partitions), (event.user,))
-        raise _left_again()
+        answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+        self.begin_one(event, answer)
+        return read_one(await answer) or await self.bring_in_one(event)
 
     def begin_one(self, event: Event, answer: Answer) -> None:
         """Have one event counted if its user is in Redis, which `read_one` tells of what `answer` is told.
@@ -109,6 +105,20 @@ class Writer:
         Raises QueueFull; of whatever else `apply_one` raises `answer` is told.
         """
         self._make_room(1)
+        self._enqueue_one(event, answer)
+
+    async def bring_in_one(self, event: Event) -> tuple[bool, PairRecord]:
+        """The same as `apply_one` of an event that was not counted, since its user was not in Redis."""
+        loop = asyncio.get_running_loop()
+        for _ in range(ABSENT_TRIES):
+            await self._admit(partition_of(event.user, self._partitions), (event.user,))
+            answer: asyncio.Future[Outcomes] = loop.create_future()
+            self._enqueue_one(event, answer)
+            if counted := read_one(await answer):
+                return counted
+        raise _left_again()
+
+    def _enqueue_one(self, event: Event, answer: Answer) -> None:
         deadline = asyncio.get_running_loop().time() + self._bounds.timeout_seconds
         partition = partition_of(event.user, self._partitions)
         self._enqueue(partition, Share((event,), len(event.segments), True, deadline, answer))

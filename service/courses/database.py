@@ -6,15 +6,15 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import asyncpg
-
 from service.courses.queries import query
 from service.db.connections import open_pool
-from service.db.failures import asking, is_passing
+from service.db.failures import BROKEN, asking, is_passing
 from service.errors import PostgresUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import asyncpg
 
     from service.db.connections import Connection
 
@@ -66,7 +66,7 @@ class Database:
             raise
         finally:
             # What was to be done is done or has failed; a connection that breaks only now is the pool's to throw away.
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with suppress(*BROKEN):
                 await self._pool.release(connection)
 
     async def rows(self, name: str, *arguments: Any) -> list[asyncpg.Record]:

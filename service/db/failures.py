@@ -41,6 +41,9 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
+BROKEN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a connection fails with that is no good any more: the third of one that was cut off in the middle of a word."""
+
 _DATA_CLASSES: Final = frozenset(
     {
         "22",  # a value that does not fit
@@ -80,6 +83,6 @@ def asking(what: str) -> Iterator[None]:
     """Raises PostgresUnavailable for a question that Postgres does not answer now; `what` says what is asked there."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as failed:
+    except (*BROKEN, TimeoutError) as failed:
         why = getattr(failed, "strerror", None) or failed or type(failed).__name__
         raise PostgresUnavailable(f"Postgres, {what}, does not answer: {why}") from failed

@@ -50,7 +50,7 @@ def decode_body(body: bytes, received_us: int) -> tuple[list[Event | Rejection],
 
 def decode_event(body: bytes, received_us: int) -> Event | None:
     """The event of a body that is one event with nothing wrong; None for every other, of which `decode_body` tells."""
-    if len(body) > limits.EVENT_BYTES_MAX:
+    if len(body) > limits.EVENT_BYTES_MAX or not body.startswith(b"{"):  # an array would be read twice
         return None
     try:
         event = event_of(_one(body), 0, received_us)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,6 +14,7 @@ import pytest
 from service.access.keyring import Scope
 from service.api import server
 from service.api.shortcut import Shortcut
+from service.counters.writer import Writer
 from service.settings import Settings
 from tests.api.conftest import serving
 from tests.api.deadline import until
@@ -403,3 +404,40 @@ async def test_who_hangs_up_harms_nobody(serve: Serve, valkey: OwnValkey, ways: 
         valkey.thaw()
         assert await line.status() == 200
     assert (await api.user("gone")).status == 200, "what came is counted"
+
+
+async def test_who_hangs_up_counts_as_a_connection_until_answered(
+    serve: Serve, valkey: OwnValkey, ways: list[bool]
+) -> None:
+    """Else what is under way would have no bound while Redis is slow."""
+    api = await serve(Settings(shutdown_seconds=1, connections_max=5), valkey.url)
+    valkey.freeze()
+    for number in range(20):
+        async with connected(api) as gone:
+            with suppress(ConnectionError):
+                await gone.send(get("/v1/users/USER") if number % 2 else post())
+                await asyncio.sleep(0.01)
+            gone.hang_up()
+        await asyncio.sleep(0.005)
+    assert 1 <= len(ways) <= 5
+    valkey.thaw()
+
+    async def status() -> int:
+        async with connected(api) as line:
+            await line.send(get("/v1/users/USER"))
+            return await line.status()
+
+    await until(status, 200)
+
+
+async def test_what_nobody_foresaw_is_a_500_on_both_ways(
+    api: Api, ways: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(Writer, "begin_one", fail)
+    short, own = await both_ways(api, post())
+    assert short == own
+    assert short.startswith(b"HTTP/1.1 500 ")
+    assert ways == [True, False]
