@@ -11,7 +11,8 @@
 --       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
 --       7 idempotency window, us         8 events that may wait in this stream at most
 --       9 the name of this server        10 and on: places, from 0, of the events whose pair's state is wanted
--- REPLY {outcomes, pair record, pair record, ...}: for each event that wants it, in their order, its pair right after it
+-- REPLY {outcomes, state, state, ...}: for each event that wants it, in their order, its pair right after it: the pair's
+--       record, or what is longer, the stride and the record of the user, who is at that pair
 --       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
 --       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
 --       there are any, and by "@" and the scope in which it counted if that is not the lifetime itself.
@@ -123,24 +124,26 @@ local function apply_cut(run, tag, user, slug, received_us, appended)
   return scoped(0, pair.scope), pair
 end
 
--- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and the pair's record if it is
--- wanted. `appended` is the log's count if it counts.
+-- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and the state of its pair if that
+-- is wanted. `appended` is the log's count if it counts.
 local function apply_event(run, offset, tag, constants, appended, wants_state)
-  local place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments
-  place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments, offset =
-    struct.unpack(EVENT, run.blob, offset)
-  local next_offset = offset + segments * SEGMENT_BYTES
-  local movie, record = run.movies[movie_place + 1], run.records[place + 1]
+  local place, movie_place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, name, id, segments
+  place, movie_place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, name, id, segments, offset =
+    struct_unpack(EVENT, run.blob, offset)
+  local movie, stride = run.movies[movie_place + 1], run.strides[place + 1]
   place, timed, seq, speed = place + 1, timed == 1, seq > 0 and seq - 1, speed > 0 and speed
 
-  if kind == HEARTBEAT and record and id == '' and not run.users[place] then
+  if kind == HEARTBEAT and stride and id == '' and not run.users[place] then
     local outcome, after =
-      go_on(record, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
-    if after then run.records[place], run.went_on[place] = after, true end
-    if outcome then return outcome, next_offset, wants_state and pair_record_of(after or record) end
+      go_on(stride, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
+    if outcome then
+      run.strides[place], run.went_on[place] = after, true
+      return outcome, offset, wants_state and after .. run.records[place]
+    end
   end
 
-  local user = user_of(run, place)
+  local next_offset = offset + segments * SEGMENT_BYTES
+  local user = user_of(run, tag, place)
   if user.absent then return 'A', next_offset, '' end
   if kind == CUT then
     local outcome, pair = apply_cut(run, tag, user, movie.slug, received_us, appended)
@@ -154,7 +157,7 @@ end
 
 -- What this very call answered before, if it did: its answer was lost, and it must not count again.
 local function answered_before(call_key, token)
-  local answer = redis.call('GET', call_key)
+  local answer = redis_call('GET', call_key)
   if not answer then return nil end
   local said, outcomes = string.match(answer, '^(%S+) (.*)$')
   return said == token and outcomes or nil
@@ -171,14 +174,14 @@ end
 
 -- The answer to a call that was made before: the states are those of now.
 local function repeat_answer(run, tag, outcomes, wanted)
-  load_records(run, tag, false)
+  load_records(run, tag, false, true)
   local reply, offset = { outcomes }, run.offset
   for i = 1, run.size do
     local place, movie_place, segments, _
-    place, movie_place, _, _, _, _, _, _, _, _, _, _, segments, offset = struct.unpack(EVENT, run.blob, offset)
+    place, movie_place, _, _, _, _, _, _, _, _, _, _, _, segments, offset = struct_unpack(EVENT, run.blob, offset)
     offset = offset + segments * SEGMENT_BYTES
     if wanted[i] then
-      reply[#reply + 1] = pack_pair(open_pair(run, tag, user_of(run, place + 1), run.slugs[movie_place + 1]))
+      reply[#reply + 1] = pack_pair(open_pair(run, tag, user_of(run, tag, place + 1), run.slugs[movie_place + 1]))
     end
   end
   return reply
@@ -189,7 +192,7 @@ local function apply(keys, args)
   local token, wanted = args[2], read_wanted(args)
   local constants = read_constants(args)
   local run = open_run(args[1])
-  local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open', 'evicted')
+  local log = redis_call('HMGET', log_key, 'appended', 'persisted', 'open', 'evicted')
   if args[3] == '1' then
     local outcomes = answered_before(call_key, token)
     if outcomes then return repeat_answer(run, tag, outcomes, wanted) end
@@ -200,7 +203,7 @@ local function apply(keys, args)
     return redis.error_reply('BACKLOG the stream of this partition is full')
   end
 
-  load_records(run, tag, log[4])
+  load_records(run, tag, log[4], #args >= WANTED)
   local outcomes, reply, offset, appended = {}, { '' }, run.offset, before
   for i = 1, run.size do
     local outcome, state
@@ -209,11 +212,11 @@ local function apply(keys, args)
     if has_counted(outcome) then appended = appended + 1 end
     if wanted[i] then reply[#reply + 1] = state end
   end
-  reply[1] = table.concat(outcomes, ',')
+  reply[1] = table_concat(outcomes, ',')
   if appended > before then
     save_counters(run, tag)
     append(run, stream_key, log_key, appended, reply[1])
-    redis.call('SET', call_key, token .. ' ' .. reply[1], 'PX', CALL_REMEMBERED_MS)
+    redis_call('SET', call_key, token .. ' ' .. reply[1], 'PX', CALL_REMEMBERED_MS)
   end
   return reply
 end

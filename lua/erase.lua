@@ -47,8 +47,8 @@ local function erase(keys, args)
   local run = open_names(args[1])
   local log = redis.call('HMGET', log_key, 'appended', 'open')
   if log[2] ~= args[2] then return redis.error_reply('CLOSED this partition is being recovered') end
-  load_records(run, tag, false)
-  local user = user_of(run, 1)
+  load_records(run, tag, false, true)
+  local user = user_of(run, tag, 1)
   if not run.records[1] then return redis.error_reply('STALE the user is not here') end
   if has_other_pairs(tag, user, run) then return redis.error_reply('STALE the user has another pair') end
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from service import metrics
 from service.counters import keys
 from service.counters.calls import Answer, Bounds, Calls, Outcomes, Share
+from service.counters.current import counted_pair
 from service.counters.lanes import Lane, Lanes
 from service.counters.outcomes import ABSENT, DUPLICATE, split
 from service.counters.partitions import partition_of
@@ -275,7 +276,7 @@ def _distribute(shares: list[Share], reply: list[bytes]) -> None:
         state = None
         if share.wants_state:
             if reply[state_at]:  # of who is absent there is none
-                state = PairRecord.unpack(reply[state_at])
+                state = counted_pair(reply[state_at])
             state_at += 1
         if not share.answer.done():
             share.answer.set_result((outcomes[start:end], state))
