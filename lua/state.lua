@@ -21,11 +21,12 @@ local function pair_state(run, tag, i)
 end
 
 local function state(keys, args)
-  local tag, run = tag_of(keys[1]), open_names(args[1])
-  load_records(run, tag, false, true)
+  local tag = tag_of(keys[1])
+  local run = open_names(args[1], tag)
+  load_records({ run }, true)
   local users, movies, pairs, coverages, sessions, scopes = {}, {}, {}, {}, {}, {}
   for i, record in ipairs(run.records) do users[i] = record and pack_totals(user_of(run, tag, i)) end
-  for i = 1, #run.slugs do movies[i] = run.strides[#run.names + i] end
+  for i, movie in ipairs(run.movies) do movies[i] = movie.is_known and pack_movie(movie) end
   for i, p in ipairs(run.session_pairs) do sessions[i] = session_state(run, tag, p, run.session_names[i]) end
   for i = 1, #run.pair_users do pairs[i], coverages[i], scopes[i] = pair_state(run, tag, i) end
   return { redis.call('HGET', keys[1], 'last') or '0-0', users, movies, pairs, coverages, sessions, scopes }

@@ -6,6 +6,7 @@ local AT_ONCE = 4000 -- what Lua's stack takes of one command and its reply, wit
 
 -- The values of these keys: false where there is none.
 local function read_many(keys)
+  if #keys == 0 then return {} end
   if #keys <= AT_ONCE then return redis_call('MGET', unpack(keys)) end
   local found = {}
   for first = 1, #keys, AT_ONCE do
@@ -21,32 +22,49 @@ local function get_user(tag, name)
   return found[2] and (found[1] or '') .. found[2]
 end
 
--- Reads movies, and of users their strides: with those most events need no more. Users who have none, and all of them
--- where their pairs are asked for, with their records. Once a partition has evicted anybody, whoever is not here may be
--- in Postgres: `absent` until brought in (admit.lua).
-local function load_records(run, tag, has_evicted, wants_users)
-  local keys, names, slugs, users, movies = {}, run.names, run.slugs, #run.names, #run.slugs
-  local stride_prefix, user_prefix, movie_prefix = stride_key(tag, ''), user_key(tag, ''), movie_key(tag, '')
-  for i = 1, users do keys[i] = stride_prefix .. names[i] end
-  for i = 1, movies do keys[users + i] = movie_prefix .. slugs[i] end
+-- Spells the keys of a run, behind `keys`: strides, movies, and users' records where those are wanted at once. The run knows
+-- where they are.
+local function spell_keys(run, keys, wants_users)
+  local names, slugs, users, movies, at = run.names, run.slugs, #run.names, #run.slugs, #keys
+  local stride_prefix, movie_prefix = stride_key(run.tag, ''), movie_key(run.tag, '')
+  run.keys, run.keys_at = keys, at
+  for i = 1, users do keys[at + i] = stride_prefix .. names[i] end
+  for i = 1, movies do keys[at + users + i] = movie_prefix .. slugs[i] end
   if wants_users then
-    for i = 1, users do keys[users + movies + i] = user_prefix .. names[i] end
+    local user_prefix = user_key(run.tag, '')
+    for i = 1, users do keys[at + users + movies + i] = user_prefix .. names[i] end
   end
-  local found = #keys > 0 and read_many(keys) or {}
-  for i = 1, movies do run.movies[i] = read_movie_record(slugs[i], found[users + i]) end
-  local records, lacking, places = {}, {}, {}
+end
+
+-- Takes what was found of a run; who has no stride is noted in `lacking`.
+local function take_found(run, found, wants_users, lacking)
+  local slugs, users, movies, at = run.slugs, #run.names, #run.slugs, run.keys_at
+  local strides, records = run.strides, run.records
   for i = 1, users do
+    local stride = found[at + i]
+    strides[i] = stride
     if wants_users then
-      records[i] = found[users + movies + i]
-    elseif not found[i] then
-      lacking[#lacking + 1], places[#places + 1] = user_prefix .. names[i], i
+      records[i] = found[at + users + movies + i]
+    elseif not stride then
+      lacking[#lacking + 1] = { run, i }
     end
   end
-  if #lacking > 0 then
-    local others = read_many(lacking)
-    for n, i in ipairs(places) do records[i] = others[n] end
-  end
-  run.keys, run.strides, run.records, run.has_evicted = keys, found, records, has_evicted
+  for i = 1, movies do run.movies[i] = read_movie_record(slugs[i], found[at + users + i]) end
+end
+
+-- Reads movies, and of users their strides: with those most events need no more. Users who have none with their records, and
+-- all users of a run of which states are wanted. Once a partition has evicted anybody, whoever is not here may be in
+-- Postgres: `absent` until brought in (admit.lua).
+local function load_records(runs, wants_users)
+  local keys, lacking = {}, {}
+  for _, run in ipairs(runs) do spell_keys(run, keys, wants_users or run.wanted ~= '') end
+  local found = read_many(keys)
+  for _, run in ipairs(runs) do take_found(run, found, wants_users or run.wanted ~= '', lacking) end
+  if #lacking == 0 then return end
+  keys = {}
+  for n, one in ipairs(lacking) do keys[n] = user_key(one[1].tag, one[1].names[one[2]]) end
+  found = read_many(keys)
+  for n, one in ipairs(lacking) do one[1].records[one[2]] = found[n] end
 end
 
 -- A user's record with its stride, by place; false where there is none.
@@ -174,23 +192,24 @@ local function put_passed(run, tag, others)
   end
 end
 
--- Writes what changed: all users and movies in one MSET, and of those who turned to another movie or session what they
--- left.
-local function save_counters(run, tag)
-  local values, n, others = {}, 0, {}
-  for place = 1, #run.names do
+-- Puts what changed of a run's users and movies behind `values`, and writes what users left who turned to another movie or
+-- session.
+local function save_run(run, values)
+  local tag, n, others = run.tag, #values, {}
+  local keys, at, users = run.keys, run.keys_at, #run.names
+  for place = 1, users do
     local user, stride, record = run.users[place], run.went_on[place] and run.strides[place], nil
     if user and (user.moved_to or user.was_cut) then
-      local at = stays_at(user)
+      local session = stays_at(user)
       put_left(tag, others, user)
-      if at then
-        stride, record = pack_user(user, at)
+      if session then
+        stride, record = pack_user(user, session)
       else
         stride, record = nil, pack_totals(user)
       end
     end
     if stride then
-      values[n + 1], values[n + 2] = run.keys[place], stride
+      values[n + 1], values[n + 2] = keys[at + place], stride
       n = n + 2
     end
     if record then
@@ -198,15 +217,22 @@ local function save_counters(run, tag)
       n = n + 2
     end
   end
-  for i = 1, #run.movies do
-    local movie = run.movies[i]
+  for i, movie in ipairs(run.movies) do
     if movie.changed then
-      values[n + 1], values[n + 2] = run.keys[#run.names + i], pack_movie(movie)
+      values[n + 1], values[n + 2] = keys[at + users + i], pack_movie(movie)
       n = n + 2
     end
   end
   put_passed(run, tag, others)
   write_others(tag, others)
   put_scopes(run, tag)
-  redis_call('MSET', unpack(values))
+end
+
+-- Writes what changed: all users and movies in one command.
+local function save_counters(runs)
+  local values = {}
+  for _, run in ipairs(runs) do save_run(run, values) end
+  for first = 1, #values, AT_ONCE do
+    redis_call('MSET', unpack(values, first, math.min(first + AT_ONCE - 1, #values)))
+  end
 end

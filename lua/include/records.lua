@@ -205,7 +205,7 @@ local function read_movie_record(slug, record)
   if record then watch_ms, effective_ms, unique_cells, viewers, events = struct_unpack(MOVIE, record) end
   return {
     slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, viewers = viewers,
-    events = events, changed = false,
+    events = events, changed = false, is_known = record and true,
   }
 end
 

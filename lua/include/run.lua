@@ -28,13 +28,14 @@ local function open_run(blob)
   names, offset = read_texts(blob, offset, users)
   slugs, offset = read_texts(blob, offset, movies)
   return {
-    blob = blob, size = size, offset = offset, names = names, slugs = slugs, keys = false, strides = false,
-    records = false, has_evicted = false, users = {}, movies = {}, pairs = {}, sessions = {}, scopes = {}, went_on = {},
+    blob = blob, size = size, offset = offset, names = names, slugs = slugs, tag = false, wanted = '',
+    strides = {}, records = {}, has_evicted = false, appended = false, has_counted = false, outcomes = false, refusal = false,
+    stream_key = false, log_key = false, keys = false, keys_at = false, users = {}, movies = {}, pairs = {}, sessions = {}, scopes = {}, went_on = {},
   }
 end
 
 -- Reads what names some counters: users, movies, pairs as places of these, sessions as places of pairs and names.
-local function open_names(blob)
+local function open_names(blob, tag)
   local users, movies, pairs, sessions, offset = struct_unpack('>I2I2I2I2', blob)
   local names, slugs
   names, offset = read_texts(blob, offset, users)
@@ -43,7 +44,8 @@ local function open_names(blob)
   for i = 1, pairs do pair_users[i], pair_movies[i], offset = struct_unpack('>I2I2', blob, offset) end
   for i = 1, sessions do session_pairs[i], session_names[i], offset = struct_unpack('>I2I2c0', blob, offset) end
   return {
-    blob = blob, names = names, slugs = slugs, keys = false, strides = false, records = false, has_evicted = false, users = {}, movies = {},
+    blob = blob, names = names, slugs = slugs, tag = tag, wanted = '', keys = false, keys_at = false,
+    strides = {}, records = {}, has_evicted = false, users = {}, movies = {},
     pairs = {}, sessions = {}, pair_users = pair_users, pair_movies = pair_movies, session_pairs = session_pairs,
     session_names = session_names,
   }

@@ -108,7 +108,7 @@ async def call(
         await _load_again(redis, again)
         for place, reply in zip(lost, await _send(redis, again, copies, follow), strict=True):
             replies[place] = reply
-    return [_translated(reply) for reply in replies]
+    return [translated(reply) for reply in replies]
 
 
 async def call_one(redis: Redis, name: str, keys: list[str], args: list[str | bytes | int]) -> Any:
@@ -179,7 +179,8 @@ def _is_lost(reply: Any) -> bool:
     return isinstance(reply, ResponseError) and "Function not found" in str(reply)
 
 
-def _translated(reply: Any) -> Any:
+def translated(reply: Any) -> Any:
+    """The reply, or what the script refused with as an exception of ours."""
     if not isinstance(reply, Exception):
         return reply
     if str(reply).startswith("BACKLOG"):
