@@ -34,6 +34,9 @@ A flush waits for a Postgres that fell silent this long, and COMMAND_SECONDS for
 SEARCH_SECONDS: Final = 60
 """The same for what reads or deletes through a part of the raw events, however many those are."""
 
+_STATEMENTS_MAX: Final = 1000
+"""More than there are: none is ever closed, since for the answer to that asyncpg waits without any bound."""
+
 _POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which Postgres counts."""
 
@@ -52,6 +55,8 @@ async def open_pool(
         max_size=_CONNECTIONS_MAX,
         timeout=_CONNECT_SECONDS,
         command_timeout=command_timeout_seconds,
+        statement_cache_size=_STATEMENTS_MAX,
+        max_cached_statement_lifetime=0,  # for as long as its connection
         init=_count_time,
         server_settings={"application_name": name},
     )

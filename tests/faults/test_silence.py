@@ -84,3 +84,12 @@ async def test_a_small_statement_waits_twice_as_long_as_it_may_take(distant: Dis
     distant.proxy.swallow()
     async with refused_within(2 * COMMAND_SECONDS):
         await distant.ledger.leasing.announce("ann", 4.0)
+
+
+async def test_no_statement_is_ever_closed(distant: Distant) -> None:
+    """For the answer to that asyncpg waits without any bound."""
+    async with distant.ledger._pool.acquire() as connection:
+        for number in range(200):
+            await connection.fetchval(f"SELECT {number}")
+        assert await connection.fetchval("SELECT count(*) FROM pg_prepared_statements") >= 200
+        assert connection._config.max_cached_statement_lifetime == 0  # type: ignore[attr-defined]
