@@ -74,7 +74,7 @@ local function record_of(run, tag, place)
     record = redis_call('GET', user_key(tag, run.names[place]))
     run.records[place] = record
   end
-  return stride and stride .. record or record
+  return record and (stride or '') .. record
 end
 
 local function user_of(run, tag, place)

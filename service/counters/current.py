@@ -1,8 +1,8 @@
 """What a user's record holds: totals, and the pair of its last event, which nearly every read of a pair is of.
 
-The twin of `read_user_record` in `lua/include/records.lua`, and of `read_coverage` in `lua/include/coverage.lua`. A record here
-is a user's with its stride before it, if it has one: the record itself is of the moment when it was written, and the
-stride says how far the viewer has come since.
+The twin of `read_user_record` in `lua/include/records.lua`, and of `read_coverage` in `lua/include/coverage.lua`. A
+record here is a user's with its stride before it, if it has one: the record itself is of the moment when it was
+written, and the stride says how far the viewer has come since.
 """
 
 from __future__ import annotations
