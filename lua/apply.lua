@@ -14,12 +14,12 @@
 --       7 events that may wait in one stream at most           8 the name of this server
 --       of each partition, in their order: its run (include/run.lua); a byte for each event whose pair's state is wanted,
 --       "1", and "0" for each other one up to there
--- REPLY of each partition, in their order: {outcomes, stride, record, stride, record, ...}, or one of the errors below
+-- REPLY {outcomes of the first partition, or one of the errors below; those of the second ...; stride, record; stride, ...}
 --       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
 --       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
 --       there are any, and by "@" and the scope in which it counted if that is not the lifetime itself.
---       stride, record: for each event that wants it its pair right after it: "" and the pair's record; or both of the
---       user who is at that pair; "" and "" of who must be brought in
+--       stride, record: for each event that wants it, unless its partition was refused, its pair right after it: "" and the
+--       pair's record; or both of the user who is at that pair; "" and "" of who must be brought in
 -- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing of
 --       the partition was changed
 
@@ -173,10 +173,10 @@ end
 local FIRST_RUN = 9
 local WANTED = 49 -- "1"
 
--- The answer of a partition to a call that was made before: the states are those of now.
-local function repeat_answer(run, told)
-  if run.wanted ~= '' then load_records({ run }, true) end
-  local reply, offset = { told }, run.offset
+-- The states that a call wanted which was made before: they are those of now.
+local function repeat_states(run, reply)
+  load_records({ run }, true)
+  local offset = run.offset
   for i = 1, #run.wanted do
     local place, movie_place, segments, _
     place, movie_place, _, _, _, _, _, _, _, _, _, _, _, segments, offset = struct_unpack(EVENT, run.blob, offset)
@@ -186,7 +186,6 @@ local function repeat_answer(run, told)
       reply[#reply + 1], reply[#reply + 2] = '', pack_pair(pair)
     end
   end
-  return reply
 end
 
 -- Why a run cannot be taken, if it cannot. Notes what its partition's log says.
@@ -199,10 +198,10 @@ local function refuse(run, server, backlog_events_max)
   end
 end
 
--- Applies a run's events. Gives the reply for its partition.
-local function apply_run(run, constants)
-  local tag, wanted, outcomes, reply, offset = run.tag, run.wanted, {}, { '' }, run.offset
-  local n, appended, wanted_max = 1, run.appended, #wanted
+-- Applies a run's events, and puts the states that it wants behind the reply. Gives its outcomes.
+local function apply_run(run, constants, reply)
+  local tag, wanted, outcomes, offset = run.tag, run.wanted, {}, run.offset
+  local n, appended, wanted_max = #reply, run.appended, #wanted
   for i = 1, run.size do
     local wants_state, outcome, stride, record = i <= wanted_max and string.byte(wanted, i) == WANTED
     outcome, offset, stride, record = apply_event(run, offset, tag, constants, appended + 1, wants_state)
@@ -213,9 +212,8 @@ local function apply_run(run, constants)
       n = n + 2
     end
   end
-  reply[1] = table_concat(outcomes, ',')
-  run.has_counted, run.appended, run.outcomes = appended > run.appended, appended, reply[1]
-  return reply
+  run.has_counted, run.appended, run.outcomes = appended > run.appended, appended, table_concat(outcomes, ',')
+  return run.outcomes
 end
 
 -- The runs of a call, one a partition.
@@ -230,13 +228,39 @@ local function read_runs(keys, args)
   return runs
 end
 
+local function is_refusal(told)
+  return string.find(told, '^[A-Z]+ ')
+end
+
 local function answer_again(runs, answers)
-  local replies = {}
+  local reply = {}
+  for i, told in ipairs(answers) do reply[i] = is_refusal(told) and redis.error_reply(told) or told end
   for i, run in ipairs(runs) do
-    local is_refusal = string.find(answers[i], '^[A-Z]+ ')
-    replies[i] = is_refusal and redis.error_reply(answers[i]) or repeat_answer(run, answers[i])
+    if run.wanted ~= '' and not is_refusal(answers[i]) then repeat_states(run, reply) end
   end
-  return replies
+  return reply
+end
+
+-- Notes of each run why it is refused, if it is. Gives the others.
+local function refuse_some(runs, server, backlog_events_max)
+  local taken = {}
+  for _, run in ipairs(runs) do
+    run.refusal = refuse(run, server, backlog_events_max)
+    if not run.refusal then taken[#taken + 1] = run end
+  end
+  return taken
+end
+
+-- Writes and appends what counted.
+local function keep(taken)
+  local counted = {}
+  for _, run in ipairs(taken) do
+    if run.has_counted then counted[#counted + 1] = run end
+  end
+  if #counted == 0 then return false end
+  save_counters(counted)
+  for _, run in ipairs(counted) do append(run, run.stream_key, run.log_key, run.appended, run.outcomes) end
+  return true
 end
 
 local function apply(keys, args)
@@ -247,28 +271,16 @@ local function apply(keys, args)
     if answers then return answer_again(runs, answers) end
   end
 
-  local constants, server, backlog_events_max = read_constants(args), args[8], tonumber(args[7])
-  local replies, taken, counted, told = {}, {}, {}, token .. ' '
-  for i, run in ipairs(runs) do
-    run.refusal = refuse(run, server, backlog_events_max)
-    if run.refusal then
-      replies[i] = redis.error_reply(run.refusal)
-    else
-      taken[#taken + 1] = run
-    end
-  end
+  local constants, reply, told = read_constants(args), {}, { token .. ' ' }
+  local taken = refuse_some(runs, args[8], tonumber(args[7]))
   load_records(taken, false)
+  for i = 1, #runs do reply[i] = '' end
   for i, run in ipairs(runs) do
-    replies[i] = replies[i] or apply_run(run, constants)
-    if run.has_counted then counted[#counted + 1] = run end
-    told = told .. (run.refusal or run.outcomes) .. ';'
+    reply[i] = run.refusal and redis.error_reply(run.refusal) or apply_run(run, constants, reply)
+    told[i + 1] = (run.refusal or run.outcomes) .. ';'
   end
-  if #counted > 0 then
-    save_counters(counted)
-    for _, run in ipairs(counted) do append(run, run.stream_key, run.log_key, run.appended, run.outcomes) end
-    redis_call('SET', call_key, told, 'PX', CALL_REMEMBERED_MS)
-  end
-  return replies
+  if keep(taken) then redis_call('SET', call_key, table_concat(told), 'PX', CALL_REMEMBERED_MS) end
+  return reply
 end
 
 register('apply', apply)

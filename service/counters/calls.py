@@ -40,7 +40,7 @@ CALL_EVENTS_MAX = 1000
 """In one call of the script, where it is of several runs: for some ten milliseconds Redis does nothing else."""
 
 Reply = list[bytes] | Exception
-"""What the script answered for one run, or why it was refused."""
+"""What the script answered for one run, its outcomes and then its states, or why it was refused."""
 
 Outcomes = tuple[list[bytes], "PairRecord | None"]
 """What the script said of each event (`service.counters.outcomes`), and the pair right after where that was wanted."""
@@ -177,9 +177,19 @@ def _pack(partition: int, shares: list[Share]) -> _Packed:
     return _Packed(partition, run, wanted.rstrip(b"0"), len(wanted))
 
 
-def _by_run(groups: list[list[_Packed]], replies: list[list[Reply] | Exception]) -> list[Reply]:
-    """A reply for each run: that of its call, where the call was refused as a whole."""
+def _by_run(groups: list[list[_Packed]], replies: list[Reply]) -> list[Reply]:
+    """A reply for each run: its outcomes and the states that it wanted, or why it, or all of its call, was refused."""
     answered: list[Reply] = []
     for runs, reply in zip(groups, replies, strict=True):
-        answered += [reply] * len(runs) if isinstance(reply, Exception) else map(scripts.translated, reply)
+        if isinstance(reply, Exception):
+            answered += [reply] * len(runs)
+            continue
+        states_at = len(runs)
+        for run, outcomes in zip(runs, reply, strict=False):
+            if isinstance(outcomes, Exception):
+                answered.append(scripts.translated(outcomes))
+            else:
+                states_end = states_at + 2 * run.wanted.count(b"1")
+                answered.append([outcomes, *reply[states_at:states_end]])
+                states_at = states_end
     return answered

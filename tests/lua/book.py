@@ -53,10 +53,10 @@ async def apply(
             b"",
         ],
     )
-    answer = scripts.translated(reply[0])
-    if isinstance(answer, Exception):
-        raise answer
-    outcomes: bytes = answer[0]
+    outcomes = scripts.translated(reply[0])
+    if isinstance(outcomes, Exception):
+        raise outcomes
+    assert isinstance(outcomes, bytes)
     return outcomes.decode().split(",")
 
 
