@@ -13,7 +13,7 @@ from service import metrics
 from service.db.failures import blames_the_data
 from service.db.records import START
 from service.stored.parked import without
-from workers.entries import Entry, Row, add_changed, rows_of
+from workers.entries import Entry, Row, rows_of
 from workers.loop import said
 from workers.progress import Batch, flush_of, gather, parked_entry
 
@@ -113,8 +113,7 @@ async def store_snapshot(ledger: Ledger, mine: Progress, snapshot: Snapshot, now
         if not blames_the_data(refused):
             raise
         mine.refused_until = now + REFUSED_SECONDS
-        mine.snapshot_upto = None
-        add_changed(mine.changed, snapshot.changed)
+        mine.put_back(snapshot.changed)
         metrics.SNAPSHOTS_REFUSED.inc()
         _log.error("snapshot_refused", partition=snapshot.partition, detail=first_line(refused))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.db.parking import ParkedEntry
-from service.db.records import CheckpointMove, EntryId, Erasure, Flush, Snapshots
+from service.db.records import START, CheckpointMove, EntryId, Erasure, Flush, Snapshots
 from workers.entries import Changed, Entry, Row, add_changed, rows_of
 
 if TYPE_CHECKING:
@@ -31,16 +31,22 @@ class Progress:
     cursor: EntryId
     appended: int
     changed: Changed
+    """What has changed since the round of snapshots that is under way began, or since the last one."""
     home: str
     """The server at which the partition was found level."""
+    waiting: Changed = field(default_factory=dict)
+    """What is left of the round: all that had changed when it began."""
+    round_upto: EntryId = START
+    round_appended: int = 0
+    """Cursor and `appended` when it began."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     refused_until: float = 0.0
     """Until when no snapshot is tried: the last one was refused for good, as far as could be told."""
     snapshot_upto: EntryId | None = None
-    """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
+    """Up to where all is snapshotted with `snapshot`, when it ends its round; else None."""
     snapshot_appended: int = 0
-    """`appended` at that cursor."""
+    """`appended` at that place."""
     snapshotted: int = 0
     """The count of events of which Postgres has all snapshots: who had no later one may leave Redis."""
 
@@ -49,6 +55,34 @@ class Progress:
         self.cursor = entries[-1].id
         self.appended = entries[-1].appended
         add_changed(self.changed, changed)
+
+    @property
+    def is_unsnapshotted(self) -> bool:
+        return bool(self.waiting or self.changed)
+
+    def begin_round(self) -> None:
+        """What changes from here on is for the next one, unless its pair is still waiting.
+
+        So nobody is snapshotted twice in a round, and it ends, however much comes in meanwhile.
+        """
+        self.waiting, self.changed = self.changed, {}
+        self.round_upto, self.round_appended = self.cursor, self.appended
+
+    def took(self, snapshot: Snapshot) -> None:
+        """With the last one of a round all is snapshotted up to its begin, or until now if nothing else has changed."""
+        self.snapshot = snapshot
+        self.snapshot_upto = None
+        if not self.is_unsnapshotted:
+            self.snapshot_upto, self.snapshot_appended = self.cursor, self.appended
+        elif not self.waiting:
+            self.snapshot_upto, self.snapshot_appended = self.round_upto, self.round_appended
+
+    def put_back(self, refused: Changed) -> None:
+        """The round has failed. In the next one all else is taken before what was refused."""
+        changed = {pair: set(sessions) for pair, sessions in refused.items()}
+        add_changed(changed, self.waiting)
+        add_changed(changed, self.changed)
+        self.changed, self.waiting, self.snapshot_upto = changed, {}, None
 
 
 class WentBack(Exception):

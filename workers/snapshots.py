@@ -36,17 +36,20 @@ class Snapshot(NamedTuple):
     changed: Changed
 
 
-async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
-    """Take some of what changed, about SESSIONS_MAX sessions, out of `changed`, and read its state.
+async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed: Changed) -> Snapshot:
+    """Take some of what is waiting, about SESSIONS_MAX sessions, and read its state.
 
-    With a pair all of its sessions are taken that are known to have changed, and none without its pair. Others may
+    With a pair all of its sessions are taken that are known to have changed, out of `changed` too, and none without
+    its pair: what Redis holds is newer than anything that the flusher has read of the pair until now. Others may
     have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own stay
     behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
     names, taken = packing.Names(), Changed()
-    while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
-        (user, slug), sessions = changed.popitem()
-        taken[user, slug] = sessions
+    while waiting and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
+        pair, sessions = waiting.popitem()
+        sessions |= changed.pop(pair, frozenset())
+        user, slug = pair
+        taken[pair] = sessions
         names.place_pair(user, slug)  # of who was erased only the movie is left
         for session in sessions:
             names.place_session(user, slug, session)
