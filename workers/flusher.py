@@ -223,7 +223,7 @@ class Flusher:
             _log.warning("flush_refused", error=first_line(refused))
         else:
             follow(progress, batch)
-            return len(batch.rows)
+            return batch.copied.rows
         rows = 0
         for partition, entries in found.items():
             rows += await store_each(self._ledger, partition, progress[partition], entries)

@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from service import metrics
+from service.db.copying import Copied
 from service.db.failures import blames_the_data
 from service.db.records import START
 from service.stored.parked import without
@@ -48,7 +49,7 @@ async def store_each(ledger: Ledger, partition: int, mine: Progress, entries: li
         half = len(entries) // 2
         rows = await store_each(ledger, partition, mine, entries[:half])
         return rows + await store_each(ledger, partition, mine, entries[half:])
-    return len(batch.rows)
+    return batch.copied.rows
 
 
 async def commit(ledger: Ledger, progress: dict[int, Progress], batch: Batch) -> None:
@@ -92,12 +93,12 @@ async def _give_up(ledger: Ledger, partition: int, mine: Progress, batch: Batch,
     """
     (entry,) = batch.found[partition]
     is_there = isinstance(refused, asyncpg.UniqueViolationError) and await ledger.parking.is_stored(
-        partition, entry.id, batch.rows
+        partition, entry.id, rows_of(partition, entry, {})
     )
     if is_there:
         _log.warning("entry_was_there", partition=partition, entry=str(entry.id), events=entry.counted)
     parked = [] if is_there else [parked_entry(partition, entry, reason_of(refused), first_line(refused))]
-    await commit(ledger, {partition: mine}, batch._replace(rows=[], parked=parked))
+    await commit(ledger, {partition: mine}, batch._replace(copied=Copied(), parked=parked))
 
 
 def parked_rows(one: ParkedEntry) -> list[Row]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.db.copying import Copied
 from service.db.parking import ParkedEntry
 from service.db.records import START, CheckpointMove, EntryId, Erasure, Flush, Snapshots
-from workers.entries import Changed, Entry, Row, add_changed, rows_of
+from workers.copying import copy_entry
+from workers.entries import Changed, Entry, add_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +81,7 @@ class Progress:
 
     def put_back(self, refused: Changed) -> None:
         """The round has failed. In the next one all else is taken before what was refused."""
-        changed = {pair: set(sessions) for pair, sessions in refused.items()}
+        changed = dict(refused)
         add_changed(changed, self.waiting)
         add_changed(changed, self.changed)
         self.changed, self.waiting, self.snapshot_upto = changed, {}, None
@@ -118,18 +120,18 @@ class Batch(NamedTuple):
     """What entries become: rows, and what changed in each partition; those that can't be read are `parked`."""
 
     found: Found
-    rows: list[Row]
+    copied: Copied
     changed: dict[int, Changed]
     parked: list[ParkedEntry]
 
 
 def gather(found: Found) -> Batch:
-    batch = Batch(found, [], {partition: {} for partition in found}, [])
+    batch = Batch(found, Copied(), {partition: {} for partition in found}, [])
     for partition, entries in found.items():
         for entry in entries:
             try:
                 _refuse_nobody(entry)
-                batch.rows.extend(rows_of(partition, entry, batch.changed[partition]))
+                copy_entry(partition, entry, batch.changed[partition], batch.copied)
             except Exception as unreadable:  # whatever a stranger wrote into the stream
                 detail = f"{type(unreadable).__name__}: {unreadable}"
                 batch.parked.append(parked_entry(partition, entry, "unreadable", detail))
@@ -175,7 +177,12 @@ def flush_of(progress: Mapping[int, Progress], batch: Batch, ready: list[Snapsho
     touched = {*found, *(snapshot.partition for snapshot in ready)}
     epochs = {partition: progress[partition].epoch for partition in touched}
     return Flush(
-        moves, batch.rows, _joined(ready, progress), erasures_in(found), epochs=epochs, parked=batch.parked
+        moves,
+        snapshots=_joined(ready, progress),
+        erasures=erasures_in(found),
+        epochs=epochs,
+        parked=batch.parked,
+        copied=batch.copied,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from service.db import days
 from service.db.connections import open_pool
+from service.db.copying import copy_rows
 from service.db.leasing import Leasing
 from service.db.parking import Parking, park, redact
 from service.db.queries import query
@@ -67,6 +68,8 @@ class Ledger:
             await _move_checkpoints(connection, flush)
             if flush.rows:
                 await add_rows(connection, flush.rows)
+            if flush.copied.rows:
+                await copy_rows(connection, flush.copied)
             await redact(connection, flush.redacted)
             if flush.parked:
                 await park(connection, flush.parked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from service.db.copying import Copied
 from service.db.digests import digest
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class Flush:
     """Entries among those that have no rows, since they can't be stored."""
     redacted: Sequence[tuple[ParkedEntry, ParkedEntry | None]] = ()
     """Parked entries that held an erased user's events, each with what stays of it."""
+    copied: Copied = field(default_factory=Copied)
+    """Rows, too, as most are brought."""
 
 
 class Checkpoint(NamedTuple):
