@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _UPSERT_ROWS_MAX: Final = 1000
 """Snapshots in one statement: with the longest coverage, 21,600 bytes, that makes 22 MB."""
 
+_PARTS: Final = ("users", "pairs", "scopes", "sessions", "movie_shares")
+"""Of Snapshots, in the order in which they are written."""
+
 _CLOSE_SECONDS: Final = 5
 """How long a connection may take to say goodbye before it is cut."""
 
@@ -177,9 +180,9 @@ def _refuse_conflicts(
 
 
 async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:
-    for part, row in _ROWS.items():
+    for part in _PARTS:
         for batch in _batches(getattr(snapshots, part)):
-            await connection.execute(query(f"upsert_{part}"), *zip(*map(row, batch), strict=True))
+            await connection.execute(query(f"upsert_{part}"), batch)
     ends = snapshots.upto
     if ends:
         await connection.execute(
@@ -194,25 +197,3 @@ def _batches(snapshots: Sequence[Any]) -> Iterator[list[Any]]:
     waiting = iter(snapshots)
     while batch := list(islice(waiting, _UPSERT_ROWS_MAX)):
         yield batch
-
-
-def _row(snapshot: tuple[Any, ...]) -> tuple[object, ...]:
-    """In the order of its statement's parameters."""
-    *state, version = snapshot
-    return (*state, *version)
-
-
-def _named_row(snapshot: Any) -> tuple[object, ...]:
-    """The same, of one whose names are in a digest."""
-    *state, version = snapshot
-    return (*state, snapshot.name_digest, *version)
-
-
-_ROWS: Final = {
-    "users": _row,
-    "pairs": _named_row,
-    "scopes": _named_row,
-    "sessions": _named_row,
-    "movie_shares": _row,
-}
-"""For each part of Snapshots, what its statement is given of one."""
