@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from service.events.event import CUT, KINDS, Event
 
@@ -33,12 +33,16 @@ _SHORT = Struct(">H")
 _TWO = Struct(">HH")
 _EVENT = Struct(">HHBBIIHIQQQH")
 _SEGMENT = Struct(">II")
-_NEITHER = b"\0\0\0\0"
-"""No id and no segments."""
 
 _KINDS = {**dict(enumerate(KINDS)), 255: CUT}
 _KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _TAKES_FROM = frozenset(("segment", "seek"))
+
+RUN, EVENT, KIND_NAMES, TAKES_FROM = _RUN, _EVENT, _KINDS, _TAKES_FROM
+"""For `workers.copying`, which reads runs past `unpack` and Event."""
+
+NEITHER = b"\0\0\0\0"
+"""In the place of id and segments: there are none."""
 
 
 @dataclass(slots=True)
@@ -89,66 +93,6 @@ def unpack(run: bytes) -> list[Event]:
         event, offset = _read_event(run, offset, names, slugs)
         unpacked.append(event)
     return unpacked
-
-
-class Plain(NamedTuple):
-    """A run as `unpack_plain` reads it; the events have the fields of Event in their order."""
-
-    users: list[bytes]
-    movies: list[bytes]
-    events: list[PlainEvent]
-
-
-PlainEvent = tuple[
-    int, int, str, int, int, int, int, bytes,
-    int | None, bytes | None, int | None, int | None, tuple[tuple[int, int], ...], int | None,
-]  # fmt: skip
-
-
-def unpack_plain(run: bytes) -> Plain:
-    """What `unpack` gives, for who only writes it on: with the places of user and movie, and strings in bytes.
-
-    Without an Event an event, and without reading names again and again, it takes half the time.
-    """
-    users, movies, count = _RUN.unpack_from(run)
-    names, offset = _read_all_bytes(run, _RUN.size, users)
-    slugs, offset = _read_all_bytes(run, offset, movies)
-    read, event_bytes = _EVENT.unpack_from, _EVENT.size
-    events: list[PlainEvent] = []
-    for _ in range(count):
-        (
-            user,
-            movie,
-            kind,
-            timed,
-            at_ms,
-            from_ms,
-            speed,
-            duration,
-            time_us,
-            received_us,
-            seq,
-            session_bytes,
-        ) = read(run, offset)
-        start = offset + event_bytes
-        end = start + session_bytes
-        identity: bytes | None = None
-        segments: tuple[tuple[int, int], ...] = ()
-        if run.startswith(_NEITHER, end):
-            offset = end + 4
-        else:
-            identity, segments, offset = _read_rest(run, end)
-        name = _KINDS[kind]
-        events.append((
-            user, movie, name, at_ms, time_us, received_us, timed, run[start:end],
-            seq - 1 if seq else None,
-            identity,
-            from_ms if name in _TAKES_FROM else None,
-            speed or None,
-            segments,
-            duration - 1 if duration else None,
-        ))  # fmt: skip
-    return Plain(names, slugs, events)
 
 
 def pack_names(names: Names) -> bytes:
@@ -215,7 +159,7 @@ def _pack_event(event: Event, user_place: int, movie_place: int) -> bytes:
         len(named),
     )
     if identity is None and not segments:
-        return fixed + named + _NEITHER
+        return fixed + named + NEITHER
     spans = (_SEGMENT.pack(*span) for span in segments)
     return b"".join((fixed, named, _text(identity or ""), _SHORT.pack(len(segments)), *spans))
 
@@ -229,14 +173,10 @@ def _read_event(run: bytes, offset: int, names: list[str], slugs: list[str]) -> 
     session = run[offset:end].decode()
     identity: str | None = None
     segments: tuple[tuple[int, int], ...] = ()
-    if run[end : end + 4] == _NEITHER:
+    if run[end : end + 4] == NEITHER:
         end += 4
     else:
-        identity, end = _read_text(run, end)
-        (count,) = _SHORT.unpack_from(run, end)
-        offset = end + _SHORT.size
-        end = offset + count * _SEGMENT.size
-        segments = tuple(_SEGMENT.iter_unpack(run[offset:end]))
+        identity, segments, end = read_rest(run, end)
     name = _KINDS[kind]
     return Event(
         names[user],
@@ -248,12 +188,21 @@ def _read_event(run: bytes, offset: int, names: list[str], slugs: list[str]) -> 
         bool(timed),
         session,
         seq - 1 if seq else None,
-        identity or None,
+        identity,
         from_ms if name in _TAKES_FROM else None,
         speed or None,
         segments,
         duration - 1 if duration else None,
     ), end
+
+
+def read_rest(run: bytes, offset: int) -> tuple[str | None, tuple[tuple[int, int], ...], int]:
+    """The id of an event and its segments, and where it ends."""
+    identity, offset = _read_text(run, offset)
+    (count,) = _SHORT.unpack_from(run, offset)
+    start = offset + _SHORT.size
+    end = start + count * _SEGMENT.size
+    return identity or None, tuple(_SEGMENT.iter_unpack(run[start:end])), end
 
 
 def _text(text: str) -> bytes:
@@ -271,28 +220,5 @@ def _read_texts(packed: bytes, offset: int, count: int) -> tuple[list[str], int]
     texts = []
     for _ in range(count):
         text, offset = _read_text(packed, offset)
-        texts.append(text)
-    return texts, offset
-
-
-def _read_rest(run: bytes, offset: int) -> tuple[bytes | None, tuple[tuple[int, int], ...], int]:
-    """Id and segments of an event, and where it ends."""
-    identity, offset = _read_bytes(run, offset)
-    (count,) = _SHORT.unpack_from(run, offset)
-    start = offset + _SHORT.size
-    end = start + count * _SEGMENT.size
-    return identity or None, tuple(_SEGMENT.iter_unpack(run[start:end])), end
-
-
-def _read_bytes(packed: bytes, offset: int) -> tuple[bytes, int]:
-    (length,) = _SHORT.unpack_from(packed, offset)
-    offset += _SHORT.size
-    return packed[offset : offset + length], offset + length
-
-
-def _read_all_bytes(packed: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
-    texts = []
-    for _ in range(count):
-        text, offset = _read_bytes(packed, offset)
         texts.append(text)
     return texts, offset

@@ -26,6 +26,9 @@ COLUMNS: Final = (
     "from_ms", "segments", "speed", "duration_ms", "seq", "event_id", "implausible_reason",
 )  # fmt: skip
 
+PIECES: Final = len(COLUMNS) - 9
+"""Of a row: what entries share, the numbers, and each field after them."""
+
 EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which Postgres counts."""
 
@@ -55,7 +58,7 @@ _EPOCH: Final = date(1970, 1, 1)
 
 @dataclass(slots=True)
 class Copied:
-    """Rows in pieces. `days` are those of their receipt, counted from 1970."""
+    """Rows in pieces, PIECES each. `days` are those of their receipt, counted from 1970."""
 
     pieces: list[bytes] = field(default_factory=list)
     rows: int = 0

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import count as counting
 from typing import TYPE_CHECKING, Any
 
-from service.db.copying import COLUMNS, EPOCH_US, NUMBERS, Copied
+from service.db.copying import COLUMNS, EPOCH_US, NUMBERS, PIECES, Copied
 from service.db.ledger import Ledger
 from workers import flusher, flushing
 from workers.entries import read_entries, trim
@@ -52,8 +52,8 @@ async def rows_before_checkpoint(ledger: Ledger, flush: Flush) -> None:
 
 def stamp(copied: Copied) -> Copied:
     """The same rows with another time of receipt. The second piece of a row is its numbers."""
-    pieces, row = [*copied.pieces], len(copied.pieces) // copied.rows if copied.rows else 1
-    for place in range(1, len(pieces), row):
+    pieces = [*copied.pieces]
+    for place in range(1, len(pieces), PIECES):
         numbers = [*NUMBERS.unpack(pieces[place])]
         numbers[RECEIVED_AT] = time.time_ns() // 1000 - EPOCH_US
         pieces[place] = NUMBERS.pack(*numbers)

@@ -1,18 +1,14 @@
-"""Rows that are copied straight from a run are those that are made one by one."""
+"""Postgres reads what is copied as it reads rows."""
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from service.counters import outcomes
 from service.db.copying import Copied
-from service.db.records import EntryId, Flush
+from service.db.records import Flush
 from tests.integration.bench import Bench, heartbeat, varied
 from workers.copying import copy_entry
-from workers.entries import Entry, read_entries, rows_of
+from workers.entries import read_entries, rows_of
 
 if TYPE_CHECKING:
     from service.db.ledger import Ledger
@@ -47,22 +43,3 @@ async def test_both_ways_make_the_same_rows(bench: Bench) -> None:
     expected = await rows_after(bench.ledger, bench.connection, Flush(rows=rows))
     assert len(expected) == bench.accepted
     assert await rows_after(bench.ledger, bench.connection, Flush(copied=copied)) == expected
-
-
-@pytest.mark.parametrize("broken", [b"10000", b"10000,x", b"10000,9999999999999999999", b"10000,", b""])
-async def test_an_entry_that_cannot_be_read_leaves_nothing(bench: Bench, broken: bytes) -> None:
-    await bench.send([heartbeat(1), heartbeat(2)])
-    checkpoints = await bench.ledger.checkpoints(range(4))
-    found = await read_entries(bench.redis, {n: one.entry for n, one in checkpoints.items()}, 10)
-    [(partition, [entry])] = found.items()
-    assert outcomes.counted(entry.outcomes) == 2
-    copied = Copied()
-    with pytest.raises((ValueError, struct.error)):
-        copy_entry(partition, entry._replace(outcomes=broken), {}, copied)
-    assert copied == Copied()
-
-
-def test_an_erasure_copies_nothing() -> None:
-    copied = Copied()
-    copy_entry(0, Entry(EntryId(1, 1), b"\0\0\0\0\0\0\0\0", b"E", 1), {}, copied)
-    assert copied == Copied()
