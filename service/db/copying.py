@@ -76,9 +76,10 @@ def array_of(numbers: Sequence[int]) -> bytes:
     return field_of(array)
 
 
-async def copy_rows(connection: Connection, copied: Copied) -> None:
-    """Inside a transaction of the caller's."""
-    await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in copied.days])
+async def copy_rows(connection: Connection, copied: Copied, *, makes_days: bool) -> None:
+    """Inside a transaction of the caller's. Where a day is missing and not made, Postgres refuses the row."""
+    if makes_days:
+        await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in copied.days])
     source = _messages(copied.pieces)
     await connection.copy_to_table("events", source=source, columns=COLUMNS, format="binary")
 

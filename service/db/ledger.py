@@ -6,6 +6,8 @@ import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import asyncpg
+
 from service.db import days
 from service.db.connections import open_pool
 from service.db.copying import copy_rows
@@ -19,8 +21,6 @@ from service.errors import FlushConflict
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date
-
-    import asyncpg
 
     from service.db.connections import Connection
     from service.db.records import CheckpointMove, Flush, Snapshots
@@ -66,13 +66,22 @@ class Ledger:
         Raises FlushConflict, with nothing written, when a checkpoint is not where the flush says it was, or under
         another epoch. A snapshot is written only over an older one.
         """
+        try:
+            await self._commit(flush, makes_days=False)
+        except asyncpg.CheckViolationError as refused:
+            if refused.constraint_name:
+                raise
+            await self._commit(flush, makes_days=True)  # a row had no partition to go into
+
+    async def _commit(self, flush: Flush, *, makes_days: bool) -> None:
+        """Days are there long before (`workers.days`): nobody looks for them at first, which saves four round trips."""
         async with self._pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             await connection.execute(query("promise_durability"))
             await _move_checkpoints(connection, flush)
             if flush.rows:
                 await add_rows(connection, flush.rows)
             if flush.copied.rows:
-                await copy_rows(connection, flush.copied)
+                await copy_rows(connection, flush.copied, makes_days=makes_days)
             await redact(connection, flush.redacted)
             if flush.parked:
                 await park(connection, flush.parked)
