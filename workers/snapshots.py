@@ -41,11 +41,10 @@ async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed:
     while waiting and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
         pair, sessions = waiting.popitem()
         sessions |= changed.pop(pair, frozenset())
-        user, slug = pair
         taken[pair] = sessions
-        names.place_pair(user, slug)  # of who was erased only the movie is left
+        place = names.place_pair(*pair)  # of who was erased only the movie is left
         for session in sessions:
-            names.place_session(user, slug, session)
+            names.sessions[place, session] = len(names.sessions)
     reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
     version = EntryId.parse(reply[0])
     return Snapshot(partition, version, _states(partition, names, version, reply[1:]), taken)
