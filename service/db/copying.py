@@ -85,7 +85,6 @@ async def copy_rows(connection: Connection, copied: Copied, *, makes_days: bool)
 
 
 async def _messages(pieces: list[bytes]) -> AsyncIterator[bytes]:
-    yield _FILE_HEAD
-    for start in range(0, len(pieces), _PIECES_MAX):
-        yield b"".join(pieces[start : start + _PIECES_MAX])
-    yield _FILE_END
+    whole = [_FILE_HEAD, *pieces, _FILE_END]
+    for start in range(0, len(whole), _PIECES_MAX):
+        yield b"".join(whole[start : start + _PIECES_MAX])
