@@ -1,32 +1,36 @@
--- Applies a run of events to all of their counters and appends it to the partition's stream: one atomic step.
+-- Applies runs of events, one a partition, to all of their counters and appends each to its partition's stream: one atomic
+-- step.
 --
--- KEYS  1 stream   stream  the partition's entries, on their way to Postgres
---       2 log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
+-- KEYS  of each partition:
+--         stream   stream  its entries, on their way to Postgres
+--         log      hash    `appended` and `persisted`: events ever put into the stream, and ever trimmed from it;
 --                          `last`: the id of the last entry, known even when all are trimmed;
 --                          `open`: the server at which the partition was found level with Postgres (resume.lua);
 --                          `evicted`: how many users ever left for Postgres (evict.lua)
---       3 call     string  what the writer's last call answered, for when that answer was lost
+--       last: call  string  what the writer's last call answered, for when that answer was lost
 --       The keys of users, movies and pairs are spelled here (include/names.lua).
--- ARGV  1 the run (include/run.lua)      2 token of this call, unique for the writer
---       3 "1" if this is a repeated call 4 heartbeat interval, ms   5 heartbeat gap, ms   6 tolerance, ms
---       7 idempotency window, us         8 events that may wait in this stream at most
---       9 the name of this server        10 and on: places, from 0, of the events whose pair's state is wanted
--- REPLY {outcomes, pair record, pair record, ...}: for each event that wants it, in their order, its pair right after it
+-- ARGV  1 token of this call, unique for the writer            2 "1" if this is a repeated call
+--       3 heartbeat interval, ms   4 heartbeat gap, ms         5 tolerance, ms   6 idempotency window, us
+--       7 events that may wait in one stream at most           8 the name of this server
+--       of each partition, in their order: its run (include/run.lua); a byte for each event whose pair's state is wanted,
+--       "1", and "0" for each other one up to there
+-- REPLY {outcomes of the first partition, or one of the errors below; those of the second ...; stride, record; stride, ...}
 --       outcomes: for each event, separated by ",": "D" a duplicate; "A" not counted, since its user is not in this Redis
 --       and must be brought in first; else the watch time credited in ms, followed by "!" and the implausible ms if
 --       there are any, and by "@" and the scope in which it counted if that is not the lifetime itself.
--- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing was
---       changed
+--       stride, record: for each event that wants it, unless its partition was refused, its pair right after it: "" and the
+--       pair's record; or both of the user who is at that pair; "" and "" of who must be brought in
+-- ERROR BACKLOG the stream is full; CLOSED the partition is not known to be level with Postgres at this server. Nothing of
+--       the partition was changed
 
 local CALL_REMEMBERED_MS = 600000 -- far longer than any writer goes on repeating a call
 
 local function read_constants(args)
   return {
-    heartbeat_interval_ms = tonumber(args[4]),
-    heartbeat_gap_ms = tonumber(args[5]),
-    implausible_tolerance_ms = tonumber(args[6]),
-    idempotency_window_us = tonumber(args[7]),
-    backlog_events_max = tonumber(args[8]),
+    heartbeat_interval_ms = tonumber(args[3]),
+    heartbeat_gap_ms = tonumber(args[4]),
+    implausible_tolerance_ms = tonumber(args[5]),
+    idempotency_window_us = tonumber(args[6]),
   }
 end
 
@@ -123,98 +127,159 @@ local function apply_cut(run, tag, user, slug, received_us, appended)
   return scoped(0, pair.scope), pair
 end
 
--- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and the pair's record if it is
--- wanted. `appended` is the log's count if it counts.
+-- Applies the event that begins at `offset`. Gives its outcome, where the next one begins, and of its pair, if its state is
+-- wanted, stride and record. `appended` is the log's count if it counts.
 local function apply_event(run, offset, tag, constants, appended, wants_state)
-  local place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments
-  place, movie_place, kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, name, id, segments, offset =
-    struct.unpack(EVENT, run.blob, offset)
-  local next_offset = offset + segments * SEGMENT_BYTES
-  local movie, record = run.movies[movie_place + 1], run.records[place + 1]
+  local place, movie_place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, name, id, segments
+  place, movie_place, kind, timed, at_ms, from_ms, speed, _, time_us, received_us, seq, name, id, segments, offset =
+    struct_unpack(EVENT, run.blob, offset)
+  local movie, stride = run.movies[movie_place + 1], run.strides[place + 1]
   place, timed, seq, speed = place + 1, timed == 1, seq > 0 and seq - 1, speed > 0 and speed
 
-  if kind == HEARTBEAT and record and id == '' and not run.users[place] then
+  if kind == HEARTBEAT and stride and id == '' and not run.users[place] then
     local outcome, after =
-      go_on(record, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
-    if after then run.records[place], run.went_on[place] = after, true end
-    if outcome then return outcome, next_offset, wants_state and pair_record_of(after or record) end
+      go_on(stride, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
+    if outcome then
+      run.strides[place], run.went_on[place] = after, true
+      return outcome, offset, after, wants_state and run.records[place]
+    end
   end
 
-  local user = user_of(run, place)
-  if user.absent then return 'A', next_offset, '' end
+  local next_offset = offset + segments * SEGMENT_BYTES
+  local user = user_of(run, tag, place)
+  if user.absent then return 'A', next_offset, '', '' end
   if kind == CUT then
     local outcome, pair = apply_cut(run, tag, user, movie.slug, received_us, appended)
-    return outcome, next_offset, wants_state and pack_pair(pair)
+    return outcome, next_offset, '', wants_state and pack_pair(pair)
   end
   local session = open_session(run, tag, user, movie.slug, name)
   local outcome = apply_to(session, movie, run, tag, constants, offset, appended,
     kind, timed, at_ms, from_ms, speed, time_us, received_us, seq, id, segments)
-  return outcome, next_offset, wants_state and pack_pair(session.pair)
+  return outcome, next_offset, '', wants_state and pack_pair(session.pair)
 end
 
--- What this very call answered before, if it did: its answer was lost, and it must not count again.
+-- What this very call answered before, if it did: its answer was lost, and it must not count again. Of each partition the
+-- outcomes, or why it was refused.
 local function answered_before(call_key, token)
-  local answer = redis.call('GET', call_key)
+  local answer = redis_call('GET', call_key)
   if not answer then return nil end
-  local said, outcomes = string.match(answer, '^(%S+) (.*)$')
-  return said == token and outcomes or nil
+  local said, rest = string.match(answer, '^(%S+) (.*)$')
+  if said ~= token then return nil end
+  local answers = {}
+  for told in string.gmatch(rest, '([^;]*);') do answers[#answers + 1] = told end
+  return answers
 end
 
-local WANTED = 10
+local FIRST_RUN = 9
+local WANTED = 49 -- "1"
 
--- The places, from 1, of the events whose pair's state is wanted.
-local function read_wanted(args)
-  local wanted = {}
-  for i = WANTED, #args do wanted[args[i] + 1] = true end
-  return wanted
-end
-
--- The answer to a call that was made before: the states are those of now.
-local function repeat_answer(run, tag, outcomes, wanted)
-  load_records(run, tag, false)
-  local reply, offset = { outcomes }, run.offset
-  for i = 1, run.size do
+-- The states that a call wanted which was made before: they are those of now.
+local function repeat_states(run, reply)
+  load_records({ run }, true)
+  local offset = run.offset
+  for i = 1, #run.wanted do
     local place, movie_place, segments, _
-    place, movie_place, _, _, _, _, _, _, _, _, _, _, segments, offset = struct.unpack(EVENT, run.blob, offset)
+    place, movie_place, _, _, _, _, _, _, _, _, _, _, _, segments, offset = struct_unpack(EVENT, run.blob, offset)
     offset = offset + segments * SEGMENT_BYTES
-    if wanted[i] then
-      reply[#reply + 1] = pack_pair(open_pair(run, tag, user_of(run, place + 1), run.slugs[movie_place + 1]))
+    if string.byte(run.wanted, i) == WANTED then
+      local pair = open_pair(run, run.tag, user_of(run, run.tag, place + 1), run.slugs[movie_place + 1])
+      reply[#reply + 1], reply[#reply + 2] = '', pack_pair(pair)
     end
+  end
+end
+
+-- Why a run cannot be taken, if it cannot. Notes what its partition's log says.
+local function refuse(run, server, backlog_events_max)
+  local log = redis_call('HMGET', run.log_key, 'appended', 'persisted', 'open', 'evicted')
+  if log[3] ~= server then return 'CLOSED this partition is being recovered' end
+  run.appended, run.has_evicted = tonumber(log[1] or 0), log[4]
+  if run.appended - tonumber(log[2] or 0) + run.size > backlog_events_max then
+    return 'BACKLOG the stream of this partition is full'
+  end
+end
+
+-- Applies a run's events, and puts the states that it wants behind the reply. Gives its outcomes.
+local function apply_run(run, constants, reply)
+  local tag, wanted, outcomes, offset = run.tag, run.wanted, {}, run.offset
+  local n, appended, wanted_max = #reply, run.appended, #wanted
+  for i = 1, run.size do
+    local wants_state, outcome, stride, record = i <= wanted_max and string.byte(wanted, i) == WANTED
+    outcome, offset, stride, record = apply_event(run, offset, tag, constants, appended + 1, wants_state)
+    outcomes[i] = outcome
+    if outcome ~= 'D' and outcome ~= 'A' then appended = appended + 1 end
+    if wants_state then
+      reply[n + 1], reply[n + 2] = stride, record
+      n = n + 2
+    end
+  end
+  run.has_counted, run.appended, run.outcomes = appended > run.appended, appended, table_concat(outcomes, ',')
+  return run.outcomes
+end
+
+-- The runs of a call, one a partition.
+local function read_runs(keys, args)
+  local runs = {}
+  for i = 1, (#keys - 1) / 2 do
+    local run = open_run(args[FIRST_RUN + 2 * i - 2])
+    run.stream_key, run.log_key, run.wanted = keys[2 * i - 1], keys[2 * i], args[FIRST_RUN + 2 * i - 1]
+    run.tag = tag_of(run.stream_key)
+    runs[i] = run
+  end
+  return runs
+end
+
+local function is_refusal(told)
+  return string.find(told, '^[A-Z]+ ')
+end
+
+local function answer_again(runs, answers)
+  local reply = {}
+  for i, told in ipairs(answers) do reply[i] = is_refusal(told) and redis.error_reply(told) or told end
+  for i, run in ipairs(runs) do
+    if run.wanted ~= '' and not is_refusal(answers[i]) then repeat_states(run, reply) end
   end
   return reply
 end
 
-local function apply(keys, args)
-  local stream_key, log_key, call_key, tag = keys[1], keys[2], keys[3], tag_of(keys[1])
-  local token, wanted = args[2], read_wanted(args)
-  local constants = read_constants(args)
-  local run = open_run(args[1])
-  local log = redis.call('HMGET', log_key, 'appended', 'persisted', 'open', 'evicted')
-  if args[3] == '1' then
-    local outcomes = answered_before(call_key, token)
-    if outcomes then return repeat_answer(run, tag, outcomes, wanted) end
+-- Notes of each run why it is refused, if it is. Gives the others.
+local function refuse_some(runs, server, backlog_events_max)
+  local taken = {}
+  for _, run in ipairs(runs) do
+    run.refusal = refuse(run, server, backlog_events_max)
+    if not run.refusal then taken[#taken + 1] = run end
   end
-  if log[3] ~= args[9] then return redis.error_reply('CLOSED this partition is being recovered') end
-  local before = tonumber(log[1] or 0)
-  if before - tonumber(log[2] or 0) + run.size > constants.backlog_events_max then
-    return redis.error_reply('BACKLOG the stream of this partition is full')
+  return taken
+end
+
+-- Writes and appends what counted.
+local function keep(taken)
+  local counted = {}
+  for _, run in ipairs(taken) do
+    if run.has_counted then counted[#counted + 1] = run end
+  end
+  if #counted == 0 then return false end
+  save_counters(counted)
+  for _, run in ipairs(counted) do append(run, run.stream_key, run.log_key, run.appended, run.outcomes) end
+  return true
+end
+
+local function apply(keys, args)
+  local call_key, token = keys[#keys], args[1]
+  local runs = read_runs(keys, args)
+  if args[2] == '1' then
+    local answers = answered_before(call_key, token)
+    if answers then return answer_again(runs, answers) end
   end
 
-  load_records(run, tag, log[4])
-  local outcomes, reply, offset, appended = {}, { '' }, run.offset, before
-  for i = 1, run.size do
-    local outcome, state
-    outcome, offset, state = apply_event(run, offset, tag, constants, appended + 1, wanted[i])
-    outcomes[i] = outcome
-    if has_counted(outcome) then appended = appended + 1 end
-    if wanted[i] then reply[#reply + 1] = state end
+  local constants, reply, told = read_constants(args), {}, { token .. ' ' }
+  local taken = refuse_some(runs, args[8], tonumber(args[7]))
+  load_records(taken, false)
+  for i = 1, #runs do reply[i] = '' end
+  for i, run in ipairs(runs) do
+    reply[i] = run.refusal and redis.error_reply(run.refusal) or apply_run(run, constants, reply)
+    told[i + 1] = (run.refusal or run.outcomes) .. ';'
   end
-  reply[1] = table.concat(outcomes, ',')
-  if appended > before then
-    save_counters(run, tag)
-    append(run, stream_key, log_key, appended, reply[1])
-    redis.call('SET', call_key, token .. ' ' .. reply[1], 'PX', CALL_REMEMBERED_MS)
-  end
+  if keep(taken) then redis_call('SET', call_key, table_concat(told), 'PX', CALL_REMEMBERED_MS) end
   return reply
 end
 

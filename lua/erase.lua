@@ -31,24 +31,24 @@ end
 
 -- What the movies lose: all that the user's pairs gave to them.
 local function take_shares(run, tag, user)
-  for i, movie in ipairs(run.movies) do
+  for _, movie in ipairs(run.movies) do
     local pair = open_pair(run, tag, user, movie.slug)
     movie.watch_ms = movie.watch_ms - pair.watch_ms
     movie.effective_ms = movie.effective_ms - pair.effective_ms
     movie.unique_cells = movie.unique_cells - pair.unique_cells
     movie.events = movie.events - pair.events
     movie.viewers = movie.viewers - 1
-    redis.call('SET', run.keys[1 + i], pack_movie(movie))
+    redis.call('SET', movie_key(tag, movie.slug), pack_movie(movie))
   end
 end
 
 local function erase(keys, args)
   local stream_key, log_key, tag = keys[1], keys[2], tag_of(keys[1])
-  local run = open_names(args[1])
+  local run = open_names(args[1], tag)
   local log = redis.call('HMGET', log_key, 'appended', 'open')
   if log[2] ~= args[2] then return redis.error_reply('CLOSED this partition is being recovered') end
-  load_records(run, tag, false)
-  local user = user_of(run, 1)
+  load_records({ run }, true)
+  local user = user_of(run, tag, 1)
   if not run.records[1] then return redis.error_reply('STALE the user is not here') end
   if has_other_pairs(tag, user, run) then return redis.error_reply('STALE the user has another pair') end
 

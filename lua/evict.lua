@@ -6,7 +6,7 @@
 
 local function evict(keys, args)
   local tag, log_key = tag_of(keys[1]), keys[1]
-  local record = redis.call('GET', user_key(tag, args[1]))
+  local record = get_user(tag, args[1])
   if not record or redis.call('HEXISTS', log_key, 'open') == 0 then return 0 end
   if not may_leave(record, tonumber(args[2]), tonumber(args[3])) then return 0 end
   local user = read_user_record(args[1], record)

@@ -6,19 +6,14 @@
 --       6 bytes that come before the user's name in a key
 -- REPLY {next cursor, "0" at the end; used memory in bytes; its bound or 0; {user, user, ...}}
 
--- Whether nothing came from the user for so long, and Postgres has all that came. Who was erased has nothing to wait for.
-local function may_leave(record, idle_since_us, snapshotted)
-  local _, _, _, _, movies, _, active_us, appended = struct.unpack(USER_TOTALS, record)
-  return appended <= snapshotted and (active_us < idle_since_us or movies == 0)
-end
-
-local function idle(_, args)
+local function idle(keys, args)
   local idle_since_us, snapshotted, named_at = tonumber(args[4]), tonumber(args[5]), tonumber(args[6]) + 1
   local scanned = redis.call('SCAN', args[1], 'MATCH', args[2], 'COUNT', args[3])
-  local found = {}
+  local tag, found = tag_of(keys[1]), {}
   for _, key in ipairs(scanned[2]) do
-    local record = redis.call('GET', key)
-    if record and may_leave(record, idle_since_us, snapshotted) then found[#found + 1] = string.sub(key, named_at) end
+    local name = string.sub(key, named_at)
+    local record = get_user(tag, name)
+    if record and may_leave(record, idle_since_us, snapshotted) then found[#found + 1] = name end
   end
   local used, bound = read_memory()
   return { scanned[1], used, bound, found }

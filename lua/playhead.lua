@@ -1,22 +1,24 @@
 -- The counting core: one function library for Redis 7 and Valkey. `service.rules.model` is its specification.
 --
--- A function here is a file of its own under lua/; its steps live in lua/include/. `service.counters.scripts` replaces
--- each `@include` line by the file that it names and VERSION by a digest of the whole, so that two versions of playhead
--- can run against one Redis.
+-- A function here is a file of its own under lua/, a block whose locals are its own, since Lua takes no more than 200 in one;
+-- steps that several of them share live in lua/include/. `service.counters.scripts` replaces each `@include` line by the
+-- file that it names and VERSION by a digest of the whole, so that two versions of playhead can run against one Redis.
 --
 -- Strings are records of unsigned big-endian integers, packed with `struct`: a tenth of the cost of text. Lua's numbers
 -- are doubles, exact up to 2^53; nothing here grows past that (limits in service/limits.py).
 
+-- @include include/natives.lua
 -- @include include/names.lua
+-- @include include/sequence.lua
 -- @include include/records.lua
 -- @include include/run.lua
--- @include include/sequence.lua
 -- @include include/spans.lua
 -- @include include/coverage.lua
 -- @include include/scopes.lua
 -- @include include/ids.lua
 -- @include include/counters.lua
 -- @include include/log.lua
+-- @include include/leaving.lua
 -- @include include/memory.lua
 -- @include include/images.lua
 -- @include include/steady.lua

@@ -4,21 +4,9 @@
 -- ARGV  1 user   2 slug
 -- REPLY {pair record or false, coverage or false, 1 if the user may be in Postgres only, else 0}
 
--- Whether somebody who is not here may have been evicted: then Postgres knows.
-local function may_be_evicted(record, log_key)
-  return record and 0 or redis.call('HEXISTS', log_key, 'evicted')
-end
-
--- A user's pair, or false.
-local function find_pair(tag, user, slug)
-  if user.at and user.at.pair.slug == slug then return user.at.pair end
-  local record = redis.call('HGET', pairs_key(tag, user.name), pair_field(slug))
-  return record and read_pair_record(slug, record)
-end
-
 local function read_pair(keys, args)
   local tag, name, slug = tag_of(keys[1]), args[1], args[2]
-  local record = redis.call('GET', user_key(tag, name))
+  local record = get_user(tag, name)
   local pair = record and find_pair(tag, read_user_record(name, record), slug)
   return {
     pair and pack_pair(pair), pair and read_coverage(pair, coverage_key(tag, name, slug)),
@@ -28,8 +16,8 @@ end
 
 -- KEYS  1 log hash   ARGV  1 user   REPLY {user record or false, 1 if the user may be in Postgres only, else 0}
 local function read_user(keys, args)
-  local record = redis.call('GET', user_key(tag_of(keys[1]), args[1]))
-  return { record and string.sub(record, 1, TOTALS_BYTES), may_be_evicted(record, keys[1]) }
+  local record = get_user(tag_of(keys[1]), args[1])
+  return { record and totals_of(record), may_be_evicted(record, keys[1]) }
 end
 
 register('read_pair', read_pair, 'no-writes')

@@ -48,8 +48,8 @@ end
 local function read_recent(keys, args)
   local tag, name, wanted = tag_of(keys[1]), args[1], tonumber(args[2])
   local after_us, after_slug = args[3] ~= '' and args[3], args[4]
-  local record = redis.call('GET', user_key(tag, name))
-  local reply = { record and string.sub(record, 1, TOTALS_BYTES), may_be_evicted(record, keys[1]) }
+  local record = get_user(tag, name)
+  local reply = { record and totals_of(record), may_be_evicted(record, keys[1]) }
   if not record then return reply end
   local user = read_user_record(name, record)
   local at = user.at and user.at.pair

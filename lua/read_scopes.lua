@@ -7,7 +7,7 @@
 --       counted
 
 local function read_one_pair(tag, name, slug, log)
-  local record = redis.call('GET', user_key(tag, name))
+  local record = get_user(tag, name)
   local user = read_user_record(name, record)
   local pair = record and find_pair(tag, user, slug)
   if not pair then return { false, false, may_be_evicted(record, log), {} } end

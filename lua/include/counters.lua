@@ -6,30 +6,81 @@ local AT_ONCE = 4000 -- what Lua's stack takes of one command and its reply, wit
 
 -- The values of these keys: false where there is none.
 local function read_many(keys)
-  if #keys <= AT_ONCE then return redis.call('MGET', unpack(keys)) end
+  if #keys == 0 then return {} end
+  if #keys <= AT_ONCE then return redis_call('MGET', unpack(keys)) end
   local found = {}
   for first = 1, #keys, AT_ONCE do
-    local some = redis.call('MGET', unpack(keys, first, math.min(first + AT_ONCE - 1, #keys)))
+    local some = redis_call('MGET', unpack(keys, first, math.min(first + AT_ONCE - 1, #keys)))
     for i = 1, #some do found[first + i - 1] = some[i] end
   end
   return found
 end
 
--- Reads the records of users and movies, in one command. Once a partition has evicted anybody, whoever is not here may be
--- in Postgres: `absent` until brought in (admit.lua).
-local function load_records(run, tag, has_evicted)
-  local keys, users, movies = {}, #run.names, #run.slugs
-  for i = 1, users do keys[i] = user_key(tag, run.names[i]) end
-  for i = 1, movies do keys[users + i] = movie_key(tag, run.slugs[i]) end
-  local records = #keys > 0 and read_many(keys) or {}
-  for i = 1, movies do run.movies[i] = read_movie_record(run.slugs[i], records[users + i]) end
-  run.keys, run.records, run.has_evicted = keys, records, has_evicted
+-- A user's record with its stride before it; false where there is none.
+local function get_user(tag, name)
+  local found = redis_call('MGET', stride_key(tag, name), user_key(tag, name))
+  return found[2] and (found[1] or '') .. found[2]
 end
 
-local function user_of(run, place)
+-- Spells the keys of a run, behind `keys`: strides, movies, and users' records where those are wanted at once. The run knows
+-- where they are.
+local function spell_keys(run, keys, wants_users)
+  local names, slugs, users, movies, at = run.names, run.slugs, #run.names, #run.slugs, #keys
+  local stride_prefix, movie_prefix = stride_key(run.tag, ''), movie_key(run.tag, '')
+  run.keys, run.keys_at = keys, at
+  for i = 1, users do keys[at + i] = stride_prefix .. names[i] end
+  for i = 1, movies do keys[at + users + i] = movie_prefix .. slugs[i] end
+  if wants_users then
+    local user_prefix = user_key(run.tag, '')
+    for i = 1, users do keys[at + users + movies + i] = user_prefix .. names[i] end
+  end
+end
+
+-- Takes what was found of a run; who has no stride is noted in `lacking`.
+local function take_found(run, found, wants_users, lacking)
+  local slugs, users, movies, at = run.slugs, #run.names, #run.slugs, run.keys_at
+  local strides, records = run.strides, run.records
+  for i = 1, users do
+    local stride = found[at + i]
+    strides[i] = stride
+    if wants_users then
+      records[i] = found[at + users + movies + i]
+    elseif not stride then
+      lacking[#lacking + 1] = { run, i }
+    end
+  end
+  for i = 1, movies do run.movies[i] = read_movie_record(slugs[i], found[at + users + i]) end
+end
+
+-- Reads movies, and of users their strides: with those most events need no more. Users who have none with their records, and
+-- all users of a run of which states are wanted. Once a partition has evicted anybody, whoever is not here may be in
+-- Postgres: `absent` until brought in (admit.lua).
+local function load_records(runs, wants_users)
+  local keys, lacking = {}, {}
+  for _, run in ipairs(runs) do spell_keys(run, keys, wants_users or run.wanted ~= '') end
+  local found = read_many(keys)
+  for _, run in ipairs(runs) do take_found(run, found, wants_users or run.wanted ~= '', lacking) end
+  if #lacking == 0 then return end
+  keys = {}
+  for n, one in ipairs(lacking) do keys[n] = user_key(one[1].tag, one[1].names[one[2]]) end
+  found = read_many(keys)
+  for n, one in ipairs(lacking) do one[1].records[one[2]] = found[n] end
+end
+
+-- A user's record with its stride, by place; false where there is none.
+local function record_of(run, tag, place)
+  local stride, record = run.strides[place], run.records[place]
+  if record == nil then
+    record = redis_call('GET', user_key(tag, run.names[place]))
+    run.records[place] = record
+  end
+  return record and (stride or '') .. record
+end
+
+local function user_of(run, tag, place)
   local user = run.users[place]
   if not user then
-    local record = run.records[place]
+    local record = record_of(run, tag, place)
     user = read_user_record(run.names[place], record)
     user.absent = run.has_evicted and not record
     run.users[place] = user
@@ -54,7 +105,7 @@ local function open_session(run, tag, user, slug, name)
   local session = pair and pair.sessions[name]
   if session then return session end
   local found = has_hash(user)
-    and redis.call('HMGET', pairs_key(tag, user.name), pair_field(slug), session_field(slug, name)) or {}
+    and redis_call('HMGET', pairs_key(tag, user.name), pair_field(slug), session_field(slug, name)) or {}
   pair = pair or add_pair(run, user, slug, found[1])
   session = read_session_record(name, pair, found[2])
   pair.sessions[name], run.sessions[#run.sessions + 1] = session, session
@@ -65,7 +116,14 @@ end
 local function open_pair(run, tag, user, slug)
   local pair = user.pairs[slug]
   if pair then return pair end
-  return add_pair(run, user, slug, has_hash(user) and redis.call('HGET', pairs_key(tag, user.name), pair_field(slug)))
+  return add_pair(run, user, slug, has_hash(user) and redis_call('HGET', pairs_key(tag, user.name), pair_field(slug)))
+end
+
+-- A user's pair, or false.
+local function find_pair(tag, user, slug)
+  if user.at and user.at.pair.slug == slug then return user.at.pair end
+  local record = redis.call('HGET', pairs_key(tag, user.name), pair_field(slug))
+  return record and read_pair_record(slug, record)
 end
 
 -- What goes into a user's hash, and the latest moments of its pairs: `others[user]` is {fields, moments}.
@@ -93,8 +151,8 @@ end
 
 local function write_others(tag, others)
   for user, found in pairs(others) do
-    redis.call('HSET', pairs_key(tag, user.name), unpack(found[1]))
-    if #found[2] > 0 then redis.call('ZADD', recent_key(tag, user.name), unpack(found[2])) end
+    redis_call('HSET', pairs_key(tag, user.name), unpack(found[1]))
+    if #found[2] > 0 then redis_call('ZADD', recent_key(tag, user.name), unpack(found[2])) end
   end
 end
 
@@ -134,34 +192,47 @@ local function put_passed(run, tag, others)
   end
 end
 
--- Writes what changed: all users and movies in one MSET, and of those who turned to another movie or session what they
--- left.
-local function save_counters(run, tag)
-  local values, n, others = {}, 0, {}
-  for place = 1, #run.names do
-    local user = run.users[place]
-    local record
+-- Puts what changed of a run's users and movies behind `values`, and writes what users left who turned to another movie or
+-- session.
+local function save_run(run, values)
+  local tag, n, others = run.tag, #values, {}
+  local keys, at, users = run.keys, run.keys_at, #run.names
+  for place = 1, users do
+    local user, stride, record = run.users[place], run.went_on[place] and run.strides[place], nil
     if user and (user.moved_to or user.was_cut) then
-      local at = stays_at(user)
+      local session = stays_at(user)
       put_left(tag, others, user)
-      record = at and pack_user(user, at) or pack_totals(user)
-    elseif run.went_on[place] then
-      record = run.records[place]
+      if session then
+        stride, record = pack_user(user, session)
+      else
+        stride, record = nil, pack_totals(user)
+      end
+    end
+    if stride then
+      values[n + 1], values[n + 2] = keys[at + place], stride
+      n = n + 2
     end
     if record then
-      values[n + 1], values[n + 2] = run.keys[place], record
+      values[n + 1], values[n + 2] = user_key(tag, run.names[place]), record
       n = n + 2
     end
   end
-  for i = 1, #run.movies do
-    local movie = run.movies[i]
+  for i, movie in ipairs(run.movies) do
     if movie.changed then
-      values[n + 1], values[n + 2] = run.keys[#run.names + i], pack_movie(movie)
+      values[n + 1], values[n + 2] = keys[at + users + i], pack_movie(movie)
       n = n + 2
     end
   end
   put_passed(run, tag, others)
   write_others(tag, others)
   put_scopes(run, tag)
-  redis.call('MSET', unpack(values))
+end
+
+-- Writes what changed: all users and movies in one command.
+local function save_counters(runs)
+  local values = {}
+  for _, run in ipairs(runs) do save_run(run, values) end
+  for first = 1, #values, AT_ONCE do
+    redis_call('MSET', unpack(values, first, math.min(first + AT_ONCE - 1, #values)))
+  end
 end

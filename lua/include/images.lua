@@ -94,12 +94,13 @@ local function slugs_of(tag, user)
 end
 
 local function read_user_at(tag, name)
-  return read_user_record(name, redis.call('GET', user_key(tag, name)))
+  return read_user_record(name, get_user(tag, name))
 end
 
 -- Removes everything of a user but what it gave to movies.
 local function forget_user(tag, user)
   for _, slug in ipairs(slugs_of(tag, user)) do redis.call('DEL', coverage_key(tag, user.name, slug)) end
   forget_scopes(tag, user.name)
-  redis.call('DEL', user_key(tag, user.name), pairs_key(tag, user.name), recent_key(tag, user.name), ids_key(tag, user.name))
+  local name = user.name
+  redis.call('DEL', user_key(tag, name), stride_key(tag, name), pairs_key(tag, name), recent_key(tag, name), ids_key(tag, name))
 end

@@ -1,8 +1,8 @@
 -- Appends the run to the stream. `appended` is how many events that makes in all.
 local function append(run, stream_key, log_key, appended, outcomes)
   local total = string.format('%.0f', appended)
-  local id = redis.call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', outcomes, 'appended', total)
-  redis.call('HSET', log_key, 'appended', total, 'last', id)
+  local id = redis_call('XADD', stream_key, '*', 'run', run.blob, 'outcomes', outcomes, 'appended', total)
+  redis_call('HSET', log_key, 'appended', total, 'last', id)
   return id
 end
 

@@ -8,6 +8,7 @@ local function tag_of(key)
 end
 
 local function user_key(tag, user) return tag .. 'user:' .. user end
+local function stride_key(tag, user) return tag .. 'stride:' .. user end
 local function pairs_key(tag, user) return tag .. 'pairs:' .. user end
 local function recent_key(tag, user) return tag .. 'recent:' .. user end
 local function ids_key(tag, user) return tag .. 'ids:' .. user end

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from service import metrics
 from service.counters import keys, packing, scripts
+from service.counters.cluster import Cluster
 from service.counters.servers import home_of
 from service.errors import RedisUnavailable
 
@@ -35,6 +36,11 @@ WAIT_SHARE = 0.8
 CALL_SHARE_MIN = 0.25
 """What a call gets at least of the time that a request may wait, however long its events waited in the queue."""
 
+CALL_EVENTS_MAX = 1000
+"""In one call of the script, where it is of several runs: for some ten milliseconds Redis does nothing else."""
+
+Reply = list[bytes] | Exception
+"""What the script answered for one run, its outcomes and then its states, or why it was refused."""
 
 Outcomes = tuple[list[bytes], "PairRecord | None"]
 """What the script said of each event (`service.counters.outcomes`), and the pair right after where that was wanted."""
@@ -91,7 +97,7 @@ class Calls:
         self._name = uuid4().hex
         self._made = 0
 
-    async def make(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
+    async def make(self, taken: dict[int, list[Share]]) -> list[Reply]:
         """One call for all partitions, with its metrics; gives what the script answered for each, in the same order.
 
         Raises RedisUnavailable when there was no answer in time.
@@ -100,11 +106,11 @@ class Calls:
         with metrics.CALL_SECONDS.time():
             return await self._call_until_answered(taken)
 
-    async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[list[bytes] | Exception]:
+    async def _call_until_answered(self, taken: dict[int, list[Share]]) -> list[Reply]:
         """One round trip; repeated while Redis cannot be reached, as long as requests may wait."""
         self._made += 1
         token = self._made
-        packed = [_pack(partition, shares) for partition, shares in taken.items()]
+        groups = self._grouped([_pack(partition, shares) for partition, shares in taken.items()])
         loop = asyncio.get_running_loop()
         first = min(share.deadline for shares in taken.values() for share in shares)
         deadline = max(first, loop.time() + self._bounds.timeout_seconds * CALL_SHARE_MIN)
@@ -112,9 +118,10 @@ class Calls:
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    spelled = [self._spell(run, token, repeated) for run in packed]
+                    spelled = [self._spell(runs, token, repeated) for runs in groups]
                     # A slot that has moved is not followed: the server's name is one of the arguments.
-                    return await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
+                    replies = await scripts.call(self._redis, spelled, self._copies(deadline), follow=False)
+                    return _by_run(groups, replies)
             except TimeoutError:
                 raise failed or RedisUnavailable(
                     "Redis did not answer in time; whether this was counted is not known"
@@ -126,33 +133,63 @@ class Calls:
             await asyncio.sleep(pause)
             pause, repeated = min(2 * pause, REPEAT_PAUSE_SECONDS_MAX), True
 
+    def _grouped(self, runs: list[_Packed]) -> list[list[_Packed]]:
+        """Small runs share a call of the script; in a cluster each is in a slot of its own."""
+        groups: list[list[_Packed]] = []
+        room = 0
+        for run in runs:
+            room -= run.events
+            if room < 0 or isinstance(self._redis, Cluster):
+                groups.append([])
+                room = CALL_EVENTS_MAX - run.events
+            groups[-1].append(run)
+        return groups
+
     def _copies(self, deadline: float) -> scripts.Copies:
         """Replicas may take until shortly before the deadline, so that it is them who are said to be late."""
         left_seconds = deadline - asyncio.get_running_loop().time()
         return scripts.Copies(self._bounds.replicas_min, max(1, int(left_seconds * WAIT_SHARE * 1000)))
 
-    def _spell(self, packed: _Packed, token: int, repeated: bool) -> scripts.Call:
-        partition, run, wanted = packed
-        spelled = [keys.stream(partition), keys.log(partition), keys.call(partition, self._name)]
-        said = "1" if repeated else "0"
+    def _spell(self, runs: list[_Packed], token: int, repeated: bool) -> scripts.Call:
+        first = runs[0].partition
+        spelled = [key for run in runs for key in (keys.stream(run.partition), keys.log(run.partition))]
+        home = home_of(self._redis, keys.log(first))
+        told = [word for run in runs for word in (run.run, run.wanted)]
         return (
             "apply",
-            spelled,
-            [run, token, said, *self._constants, home_of(self._redis, keys.log(partition)), *wanted],
+            [*spelled, keys.call(first, self._name)],
+            [token, "1" if repeated else "0", *self._constants, home, *told],
         )
 
 
 class _Packed(NamedTuple):
+    """`wanted` says of which events the state is wanted, a byte each (`lua/apply.lua`)."""
+
     partition: int
     run: bytes
-    wanted: list[int]
+    wanted: bytes
+    events: int
 
 
 def _pack(partition: int, shares: list[Share]) -> _Packed:
     run = packing.pack(event for share in shares for event in share.events)
-    wanted, place = [], 0
-    for share in shares:
-        if share.wants_state:
-            wanted.append(place)
-        place += len(share.events)
-    return _Packed(partition, run, wanted)
+    wanted = b"".join([b"1" if share.wants_state else b"0" * len(share.events) for share in shares])
+    return _Packed(partition, run, wanted.rstrip(b"0"), len(wanted))
+
+
+def _by_run(groups: list[list[_Packed]], replies: list[Reply]) -> list[Reply]:
+    """A reply for each run: its outcomes and the states that it wanted, or why it, or all of its call, was refused."""
+    answered: list[Reply] = []
+    for runs, reply in zip(groups, replies, strict=True):
+        if isinstance(reply, Exception):
+            answered += [reply] * len(runs)
+            continue
+        states_at = len(runs)
+        for run, outcomes in zip(runs, reply, strict=False):
+            if isinstance(outcomes, Exception):
+                answered.append(scripts.translated(outcomes))
+            else:
+                states_end = states_at + 2 * run.wanted.count(b"1")
+                answered.append([outcomes, *reply[states_at:states_end]])
+                states_at = states_end
+    return answered

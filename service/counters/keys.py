@@ -8,6 +8,7 @@ length of the first one, in bytes, keeps `a:b` + `c` and `a` + `b:c` apart.
     {p7}:log                    hash         how many events were appended to it and trimmed from it; who left
     {p7}:call:<writer>          string       the answer of a writer's last call
     {p7}:user:<user>            string       totals of a user, and the pair and session of its last event
+    {p7}:stride:<user>          string       how far it has gone on in that session since its record was written
     {p7}:pairs:<user>           hash         its other pairs and sessions
     {p7}:recent:<user>          sorted set   the movies of those pairs by the time of their latest event
     {p7}:ids:<user>             sorted set   idempotency keys by the time of receipt
@@ -47,6 +48,10 @@ def call(partition: int, writer: str) -> str:
 
 def user(partition: int, name: str) -> str:
     return f"{_tag(partition)}user:{name}"
+
+
+def stride(partition: int, name: str) -> str:
+    return f"{_tag(partition)}stride:{name}"
 
 
 def user_pattern(partition: int) -> str:

@@ -54,8 +54,13 @@ class Reader:
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
         partition = self._partition(name)
-        (record,) = await self._fetching.fetch(partition, [keys.user(partition, name)])
-        found = current.totals_of(record) if record else await self._absent_user(partition, name)
+        stride, record = await self._fetching.fetch(
+            partition, [keys.stride(partition, name), keys.user(partition, name)]
+        )
+        if record:
+            found: UserRecord | None = current.totals_of((stride or b"") + record)
+        else:
+            found = await self._absent_user(partition, name)
         if found is None or not found.events:
             raise NotFound(f"no event of user {name!r} was ever received")
         return found
@@ -63,10 +68,15 @@ class Reader:
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        record, bitmap = await self._fetching.fetch(
-            partition, [keys.user(partition, name), keys.coverage(partition, name, slug)]
+        stride, record, bitmap = await self._fetching.fetch(
+            partition,
+            [
+                keys.stride(partition, name),
+                keys.user(partition, name),
+                keys.coverage(partition, name, slug),
+            ],
         )
-        found = current.pair_of(record, slug, bitmap or b"") if record else None
+        found = current.pair_of(stride + record, slug, bitmap or b"") if stride and record else None
         found = found or await self._other_pair(partition, name, slug)
         if found is None:
             raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")

@@ -38,12 +38,7 @@ if TYPE_CHECKING:
     from service.counters.cluster import Command
 
 _INCLUDE = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
-_PRELUDE = """#!lua name=playhead_{version}
-local function register(name, callback, flag)
-  redis.register_function{{
-    function_name = 'playhead_' .. name .. '_{version}', callback = callback, flags = flag and {{ flag }} or {{}} }}
-end
-"""
+_PRELUDE = "#!lua name=playhead_{version}\nlocal VERSION = '{version}'\n"
 
 
 class Stale(Exception):
@@ -80,7 +75,8 @@ def whole_library() -> tuple[str, str]:
     folder = files("lua")
 
     def included(line: re.Match[str]) -> str:
-        return folder.joinpath(line[1]).read_text(encoding="utf-8")
+        text = folder.joinpath(line[1]).read_text(encoding="utf-8")
+        return text if line[1].startswith("include/") else f"do\n{text}end"
 
     body = _INCLUDE.sub(included, folder.joinpath("playhead.lua").read_text(encoding="utf-8"))
     version = sha256(body.encode()).hexdigest()[:12]
@@ -112,7 +108,7 @@ async def call(
         await _load_again(redis, again)
         for place, reply in zip(lost, await _send(redis, again, copies, follow), strict=True):
             replies[place] = reply
-    return [_translated(reply) for reply in replies]
+    return [translated(reply) for reply in replies]
 
 
 async def call_one(redis: Redis, name: str, keys: list[str], args: list[str | bytes | int]) -> Any:
@@ -183,7 +179,8 @@ def _is_lost(reply: Any) -> bool:
     return isinstance(reply, ResponseError) and "Function not found" in str(reply)
 
 
-def _translated(reply: Any) -> Any:
+def translated(reply: Any) -> Any:
+    """The reply, or what the script refused with as an exception of ours."""
     if not isinstance(reply, Exception):
         return reply
     if str(reply).startswith("BACKLOG"):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service import metrics
 from service.counters import keys
-from service.counters.calls import Answer, Bounds, Calls, Outcomes, Share
+from service.counters.calls import Answer, Bounds, Calls, Outcomes, Reply, Share
+from service.counters.current import counted_pair
 from service.counters.lanes import Lane, Lanes
 from service.counters.outcomes import ABSENT, DUPLICATE, split
 from service.counters.partitions import partition_of
-from service.counters.records import PairRecord
 from service.counters.servers import home_of
 from service.errors import QueueFull, RedisUnavailable, Unavailable
 from service.limits import RUN_EVENTS_MAX, RUN_SEGMENTS_MAX
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from service.counters.records import PairRecord
     from service.events.event import Event
     from service.rules.constants import Constants
 
@@ -189,7 +190,7 @@ class Writer:
             self._answer(taken, replies)
         return True
 
-    def _answer(self, taken: dict[int, list[Share]], replies: list[list[bytes] | Exception]) -> None:
+    def _answer(self, taken: dict[int, list[Share]], replies: list[Reply]) -> None:
         for shares, reply in zip(taken.values(), replies, strict=True):
             if isinstance(reply, Exception):
                 self._fail(shares, reply)
@@ -274,9 +275,10 @@ def _distribute(shares: list[Share], reply: list[bytes]) -> None:
         end = start + len(share.events)
         state = None
         if share.wants_state:
-            if reply[state_at]:  # of who is absent there is none
-                state = PairRecord.unpack(reply[state_at])
-            state_at += 1
+            stride, record = reply[state_at : state_at + 2]
+            if record:  # of who is absent there is none
+                state = counted_pair(stride + record)
+            state_at += 2
         if not share.answer.done():
             share.answer.set_result((outcomes[start:end], state))
         start = end

@@ -18,6 +18,25 @@ _CONNECTIONS_MAX: Final = 3
 
 _CONNECT_SECONDS: Final = 10
 
+COMMAND_SECONDS: Final = 10
+"""A statement takes milliseconds; one that waits for so long waits for something that is broken.
+
+What took too long is cancelled, and for the answer to that asyncpg waits as long again, before it cuts the connection:
+one that fell silent is given back to its pool within twice this, so that waiting for one needs no bound of its own.
+"""
+
+BATCH_SECONDS: Final = 30
+"""The same for a thousand snapshots or all the rows of a flush, which take less than a second on an idle machine.
+
+A flush waits for a Postgres that fell silent this long, and COMMAND_SECONDS for the end of it.
+"""
+
+SEARCH_SECONDS: Final = 60
+"""The same for what reads or deletes through a part of the raw events, however many those are."""
+
+_STATEMENTS_MAX: Final = 1000
+"""More than there are: none is ever closed, since for the answer to that asyncpg waits without any bound."""
+
 _POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which Postgres counts."""
 
@@ -36,6 +55,8 @@ async def open_pool(
         max_size=_CONNECTIONS_MAX,
         timeout=_CONNECT_SECONDS,
         command_timeout=command_timeout_seconds,
+        statement_cache_size=_STATEMENTS_MAX,
+        max_cached_statement_lifetime=0,  # for as long as its connection
         init=_count_time,
         server_settings={"application_name": name},
     )

@@ -13,6 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from service.db import days
+from service.db.connections import BATCH_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -80,8 +81,13 @@ async def copy_rows(connection: Connection, copied: Copied, *, makes_days: bool)
     """Inside a transaction of the caller's. Where a day is missing and not made, Postgres refuses the row."""
     if makes_days:
         await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in copied.days])
-    source = _messages(copied.pieces)
-    await connection.copy_to_table("events", source=source, columns=COLUMNS, format="binary")
+    await connection.copy_to_table(
+        "events",
+        source=_messages(copied.pieces),
+        columns=COLUMNS,
+        format="binary",
+        timeout=BATCH_SECONDS,
+    )
 
 
 async def _messages(pieces: list[bytes]) -> AsyncIterator[bytes]:

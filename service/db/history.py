@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CURSOR_ROWS = 5000
 """Rows fetched at once where a whole partition is read."""
 
+_COMMAND_SECONDS = 600
+"""For Postgres sorts all raw events of a partition before it answers a replay with the first."""
+
 SORT_MEMORY = "64MB"
 """For the one sort of a replay: half a million events. More are sorted on disk."""
 
@@ -84,7 +87,7 @@ class History:
     @classmethod
     async def connect(cls, database_url: str, *, is_lazy: bool = False) -> Self:
         """Lazily: the first connection is made by the first call, so Postgres may be away now."""
-        return cls(await open_pool(database_url, command_timeout_seconds=600, is_lazy=is_lazy))
+        return cls(await open_pool(database_url, _COMMAND_SECONDS, is_lazy=is_lazy))
 
     async def close(self) -> None:
         await self._pool.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import asyncpg
 
 from service.db import days
-from service.db.connections import open_pool
+from service.db.connections import BATCH_SECONDS, COMMAND_SECONDS, SEARCH_SECONDS, open_pool
 from service.db.copying import copy_rows
 from service.db.leasing import Leasing
 from service.db.parking import Parking, park, redact
@@ -48,7 +48,7 @@ class Ledger:
 
     @classmethod
     async def connect(
-        cls, database_url: str, *, name: str = "playhead", command_timeout_seconds: float = 60
+        cls, database_url: str, *, name: str = "playhead", command_timeout_seconds: float = COMMAND_SECONDS
     ) -> Self:
         """`name` is what Postgres shows its sessions under; a flusher's own, so that they can be ended for it."""
         return cls(await open_pool(database_url, command_timeout_seconds, name))
@@ -89,11 +89,17 @@ class Ledger:
                 await _write_snapshots(connection, flush.snapshots)
             if flush.erasures:  # by a statement of its own: the next one then sees all that was followed
                 await connection.execute(
-                    query("lock_followed_partitions"), [erasure.partition for erasure in flush.erasures]
+                    query("lock_followed_partitions"),
+                    [erasure.partition for erasure in flush.erasures],
+                    timeout=SEARCH_SECONDS,
                 )
             for erasure in flush.erasures:
                 await connection.execute(
-                    query("erase_user"), erasure.user_id, erasure.partition, *erasure.entry
+                    query("erase_user"),
+                    erasure.user_id,
+                    erasure.partition,
+                    *erasure.entry,
+                    timeout=SEARCH_SECONDS,
                 )
 
     async def checkpoints(self, partitions: Collection[int]) -> dict[int, Checkpoint]:
@@ -119,7 +125,8 @@ class Ledger:
     async def changed_since_snapshot(self, partition: int) -> dict[tuple[str, str], set[str]]:
         """The pairs (user, slug) with rows after the partition's snapshot checkpoint, and of each the sessions."""
         changed: dict[tuple[str, str], set[str]] = {}
-        for record in await self._pool.fetch(query("find_changed_sessions"), partition):
+        found = await self._pool.fetch(query("find_changed_sessions"), partition, timeout=SEARCH_SECONDS)
+        for record in found:
             changed.setdefault((record["user_id"], record["slug"]), set()).add(record["session"])
         return changed
 
@@ -191,7 +198,7 @@ def _refuse_conflicts(
 async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:
     for part in _PARTS:
         for batch in _batches(getattr(snapshots, part)):
-            await connection.execute(query(f"upsert_{part}"), batch)
+            await connection.execute(query(f"upsert_{part}"), batch, timeout=BATCH_SECONDS)
     ends = snapshots.upto
     if ends:
         await connection.execute(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from service.db import days
+from service.db.connections import BATCH_SECONDS
 from service.db.records import EVENT_COLUMNS
 
 if TYPE_CHECKING:
@@ -22,4 +23,6 @@ async def add_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> N
     """Inside a transaction of the caller's."""
     numbers = {row[_RECEIVED_AT] // _DAY_US for row in rows}
     await days.ensure_each(connection, [_EPOCH + timedelta(days=number) for number in numbers])
-    await connection.copy_records_to_table("events", records=rows, columns=EVENT_COLUMNS)
+    await connection.copy_records_to_table(
+        "events", records=rows, columns=EVENT_COLUMNS, timeout=BATCH_SECONDS
+    )

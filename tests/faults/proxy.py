@@ -119,17 +119,18 @@ class Proxy:
             link.cut()
 
     async def _forward(self, link: Link, reader: asyncio.StreamReader) -> None:
-        """What the client says; after a half-close into the void."""
-        with suppress(OSError, RuntimeError):
-            while chunk := await reader.read(CHUNK_BYTES):
-                link.said = chunk
-                if await self._passes():
-                    link.server.write(chunk)
-                    await link.server.drain()
+        """What the client says, until it ends or resets the connection; after a half-close into the void."""
+        with suppress(RuntimeError):
+            with suppress(OSError):
+                while chunk := await reader.read(CHUNK_BYTES):
+                    link.said = chunk
+                    if await self._passes():
+                        link.server.write(chunk)
+                        await link.server.drain()
             link.server.close()
 
     async def _answer(self, link: Link, reader: asyncio.StreamReader) -> None:
-        """What the server answers."""
+        """What the server answers, until it ends or resets the connection: it died with something unread."""
         with suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
                 if not await self._passes():
@@ -142,7 +143,7 @@ class Proxy:
                     break
                 link.client.write(chunk)
                 await link.client.drain()
-            link.client.close()
+        link.client.close()
 
     async def _passes(self) -> bool:
         """Whether what was just read goes on, which may take a while."""

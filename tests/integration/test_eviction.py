@@ -239,19 +239,20 @@ async def test_the_worker_lets_idle_users_go_and_keeps_the_others(town: Town) ->
     users = len(town.model.users)
     eviction = Eviction(town.redis, lambda: town.flusher.snapshotted, idle_seconds=60)
     # The town's clock runs an hour behind; one user is of now.
-    present = keys.user(PARTITION, next(iter(town.model.users)))
-    await town.redis.set(present, await _active_now(town.redis, present))
+    present = next(iter(town.model.users))
+    await town.redis.set(keys.stride(PARTITION, present), await _active_now(town.redis, present))
     await eviction.step()
-    assert await town.redis.keys("{p0}:user:*") == [present.encode()]
+    assert await town.redis.keys("{p0}:user:*") == [keys.user(PARTITION, present).encode()]
+    assert await town.redis.keys("{p0}:stride:*") == [keys.stride(PARTITION, present).encode()]
     assert users > 1
     await town.check()
 
 
-async def _active_now(redis: Redis, key: str) -> bytes:
-    """The user's record, as if an event had just come."""
-    record = await redis.get(key)
-    assert isinstance(record, bytes)
-    return record[:48] + (2**52).to_bytes(8, "big") + record[56:]
+async def _active_now(redis: Redis, user: str) -> bytes:
+    """The user's stride, as if an event had just come."""
+    stride = await redis.get(keys.stride(PARTITION, user))
+    assert isinstance(stride, bytes)
+    return stride[:36] + (2**52).to_bytes(8, "big") + stride[44:]
 
 
 async def test_memory_that_gets_scarce_lets_users_go_sooner(town: Town) -> None:

@@ -41,7 +41,6 @@ async def apply(
             keys.call(partition, "test"),
         ],
         [
-            run,
             token,
             "1" if repeated else "0",
             constants.heartbeat_interval_ms,
@@ -50,9 +49,14 @@ async def apply(
             constants.idempotency_window_us,
             10**9,
             home_of(redis, keys.log(partition)),
+            run,
+            b"",
         ],
     )
-    outcomes: bytes = reply[0]
+    outcomes = scripts.translated(reply[0])
+    if isinstance(outcomes, Exception):
+        raise outcomes
+    assert isinstance(outcomes, bytes)
     return outcomes.decode().split(",")
 
 

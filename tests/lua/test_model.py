@@ -119,10 +119,11 @@ async def agree_where_users_are(redis: Redis, model: Model) -> None:
     """Of everybody one pair is in the user's own record, where it is read without a script."""
     names = list(model.pairs)
     users: list[Any] = await redis.mget([keys.user(PARTITION, user) for user, _ in names])
+    strides: list[Any] = await redis.mget([keys.stride(PARTITION, user) for user, _ in names])
     bitmaps: list[Any] = await redis.mget([keys.coverage(PARTITION, *name) for name in names])
     found = 0
-    for (user, slug), record, bitmap in zip(names, users, bitmaps, strict=True):
-        if current_pair := current.pair_of(record, slug, bitmap or b""):
+    for (user, slug), stride, record, bitmap in zip(names, strides, users, bitmaps, strict=True):
+        if current_pair := current.pair_of((stride or b"") + record, slug, bitmap or b""):
             pair = model.pairs[user, slug]
             assert current_pair == (images.record_of(pair), coverage.bitmap_of(pair.seen))
             found += 1

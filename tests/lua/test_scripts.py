@@ -82,7 +82,7 @@ async def test_every_key_carries_the_hash_tag_of_its_partition(redis: Redis) -> 
     await open_partitions(redis, 3)
     await apply(redis, 3, [EVENT._replace(id="x", user="{p9}", slug="{p8}")], Constants())
     found = [bytes(key) for key in await redis.keys("*")]  # type: ignore[arg-type]
-    assert len(found) == 6
+    assert len(found) == 7
     assert all(key.startswith(b"{p3}:") for key in found)
 
 
@@ -97,6 +97,7 @@ async def test_memory_of_a_pair_and_an_hour_of_video(redis: Redis) -> None:
     used = 0
     for key in (
         keys.user(0, "user-0001"),
+        keys.stride(0, "user-0001"),
         keys.coverage(0, "user-0001", "movie-0001"),
     ):
         used += await redis.memory_usage(key) or 0

@@ -99,7 +99,6 @@ def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
     named = [keys.stream(partition), keys.log(partition), keys.call(partition, "webdis")]
     rules = Constants()
     arguments = [
-        run,
         call,
         "0",
         rules.heartbeat_interval_ms,
@@ -108,6 +107,8 @@ def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
         rules.idempotency_window_us,
         BACKLOG_EVENTS_MAX,
         ONLY_HOME,
+        run,
+        "",
     ]
     words: list[object] = ["FCALL", scripts.function_name("apply"), len(named), *named, *arguments]
     return [word if isinstance(word, bytes) else str(word).encode() for word in words]
