@@ -83,7 +83,7 @@ async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -
 
 def events_of(entry: Entry) -> list[tuple[int, Event, bytes]]:
     """The events of an entry that counted, each with its place and its outcome."""
-    if entry.outcomes == outcomes.ERASURE:
+    if entry.is_erasure:
         return []
     said = zip(packing.unpack(entry.run), outcomes.split(entry.outcomes), strict=True)
     return [
@@ -105,20 +105,30 @@ def rows_of(partition: int, entry: Entry, changed: Changed) -> list[Row]:
     """The rows of an entry, in the order of `service.db.records.EVENT_COLUMNS`; adds to `changed` what they changed.
 
     Duplicates changed nothing and make no row. An erasure changed the movies of its user.
+
+    This is the plain way, of entries that are parked; most go the way of `workers.copying`, which is held against it.
     """
     rows: list[Row] = []
-    if entry.outcomes == outcomes.ERASURE:
-        for pair in packing.read_names(entry.run).named_pairs():
-            changed.setdefault(pair, set())
+    if entry.is_erasure:
+        changed_by_erasure(entry, changed)
     for ordinal, event, outcome in events_of(entry):
         rows.append(_row(partition, entry.id, ordinal, event, outcome))
         changed.setdefault((event.user, event.slug), set()).add(event.session)
     return rows
 
 
+def changed_by_erasure(entry: Entry, changed: Changed) -> None:
+    """The movies of its user."""
+    for pair in packing.read_names(entry.run).named_pairs():
+        changed.setdefault(pair, set())
+
+
 def add_changed(changed: Changed, more: Changed) -> None:
+    """Sets of `more` may be in `changed` afterwards, and are not to be used otherwise."""
     for pair, sessions in more.items():
-        changed.setdefault(pair, set()).update(sessions)
+        known = changed.setdefault(pair, sessions)
+        if known is not sessions:
+            known |= sessions
 
 
 def _row(partition: int, entry_id: EntryId, ordinal: int, event: Event, outcome: bytes) -> Row:

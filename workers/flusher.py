@@ -120,7 +120,8 @@ class Flusher:
 
     def _is_behind(self) -> bool:
         return self._progress.keys() != self._leases.held.keys() or any(
-            mine.snapshot or (mine.changed and not mine.refused_until) for mine in self._progress.values()
+            mine.snapshot or (mine.is_unsnapshotted and not mine.refused_until)
+            for mine in self._progress.values()
         )
 
     def _forget(self, partitions: Collection[int]) -> None:
@@ -222,7 +223,7 @@ class Flusher:
             _log.warning("flush_refused", error=first_line(refused))
         else:
             follow(progress, batch)
-            return len(batch.rows)
+            return batch.copied.rows
         rows = 0
         for partition, entries in found.items():
             rows += await store_each(self._ledger, partition, progress[partition], entries)
@@ -244,15 +245,17 @@ class Flusher:
         return False
 
     async def _take_snapshots(self, progress: dict[int, Progress], now: float) -> None:
-        """Of each partition that has one due and none under way. What changes from here on is for the next one."""
+        """Of each partition that has one due and none under way: the next one of a round, or a new round's first."""
         for partition, mine in progress.items():
-            is_due = now >= mine.snapshot_due or not self._snapshot_interval_seconds
-            if mine.snapshot is None and mine.changed and is_due and now >= mine.refused_until:
-                mine.snapshot = await take_snapshot(self._redis, partition, mine.changed)
+            if mine.snapshot or now < mine.refused_until:
+                continue
+            if not mine.waiting and (now >= mine.snapshot_due or not self._snapshot_interval_seconds):
+                mine.begin_round()
+            if mine.waiting:
+                mine.took(await take_snapshot(self._redis, partition, mine.waiting, mine.changed))
+                assert mine.snapshot
                 if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})
-                mine.snapshot_upto = None if mine.changed else mine.cursor
-                mine.snapshot_appended = mine.appended
                 mine.refused_until = 0.0
 
     def _done(self, progress: dict[int, Progress], ready: list[Snapshot], now: float) -> None:
@@ -261,8 +264,7 @@ class Flusher:
             mine.snapshot = None
             if mine.snapshot_upto:
                 mine.snapshotted = mine.snapshot_appended
-            # What is left over from a snapshot that could not hold all goes into the next one at once.
-            mine.snapshot_due = now + self._snapshot_interval_seconds if mine.snapshot_upto else now
+                mine.snapshot_due = now + self._snapshot_interval_seconds
 
     def _adapt(self, found: Found, events: int) -> bool:
         """Read as many entries next time as bring about `events_max` events. Gives whether a partition had more."""

@@ -10,10 +10,11 @@ import asyncpg
 import structlog
 
 from service import metrics
+from service.db.copying import Copied
 from service.db.failures import blames_the_data
 from service.db.records import START
 from service.stored.parked import without
-from workers.entries import Entry, Row, add_changed, rows_of
+from workers.entries import Entry, Row, rows_of
 from workers.loop import said
 from workers.progress import Batch, flush_of, gather, parked_entry
 
@@ -48,7 +49,7 @@ async def store_each(ledger: Ledger, partition: int, mine: Progress, entries: li
         half = len(entries) // 2
         rows = await store_each(ledger, partition, mine, entries[:half])
         return rows + await store_each(ledger, partition, mine, entries[half:])
-    return len(batch.rows)
+    return batch.copied.rows
 
 
 async def commit(ledger: Ledger, progress: dict[int, Progress], batch: Batch) -> None:
@@ -92,12 +93,12 @@ async def _give_up(ledger: Ledger, partition: int, mine: Progress, batch: Batch,
     """
     (entry,) = batch.found[partition]
     is_there = isinstance(refused, asyncpg.UniqueViolationError) and await ledger.parking.is_stored(
-        partition, entry.id, batch.rows
+        partition, entry.id, rows_of(partition, entry, {})
     )
     if is_there:
         _log.warning("entry_was_there", partition=partition, entry=str(entry.id), events=entry.counted)
     parked = [] if is_there else [parked_entry(partition, entry, reason_of(refused), first_line(refused))]
-    await commit(ledger, {partition: mine}, batch._replace(rows=[], parked=parked))
+    await commit(ledger, {partition: mine}, batch._replace(copied=Copied(), parked=parked))
 
 
 def parked_rows(one: ParkedEntry) -> list[Row]:
@@ -113,8 +114,7 @@ async def store_snapshot(ledger: Ledger, mine: Progress, snapshot: Snapshot, now
         if not blames_the_data(refused):
             raise
         mine.refused_until = now + REFUSED_SECONDS
-        mine.snapshot_upto = None
-        add_changed(mine.changed, snapshot.changed)
+        mine.put_back(snapshot.changed)
         metrics.SNAPSHOTS_REFUSED.inc()
         _log.error("snapshot_refused", partition=snapshot.partition, detail=first_line(refused))
 

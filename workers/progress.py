@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from service.db.copying import Copied
 from service.db.parking import ParkedEntry
-from service.db.records import CheckpointMove, EntryId, Erasure, Flush, Snapshots
-from workers.entries import Changed, Entry, Row, add_changed, rows_of
+from service.db.records import START, CheckpointMove, EntryId, Erasure, Flush, Snapshots
+from workers.copying import copy_entry
+from workers.entries import Changed, Entry, add_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,16 +33,22 @@ class Progress:
     cursor: EntryId
     appended: int
     changed: Changed
+    """What has changed since the round of snapshots that is under way began, or since the last one."""
     home: str
     """The server at which the partition was found level."""
+    waiting: Changed = field(default_factory=dict)
+    """What is left of the round: all that had changed when it began."""
+    round_upto: EntryId = START
+    round_appended: int = 0
+    """Cursor and `appended` when it began."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     refused_until: float = 0.0
     """Until when no snapshot is tried: the last one was refused for good, as far as could be told."""
     snapshot_upto: EntryId | None = None
-    """The cursor at which `snapshot` was taken, when it holds all that had changed by then; else None."""
+    """Up to where all is snapshotted with `snapshot`, when it ends its round; else None."""
     snapshot_appended: int = 0
-    """`appended` at that cursor."""
+    """`appended` at that place."""
     snapshotted: int = 0
     """The count of events of which Postgres has all snapshots: who had no later one may leave Redis."""
 
@@ -49,6 +57,34 @@ class Progress:
         self.cursor = entries[-1].id
         self.appended = entries[-1].appended
         add_changed(self.changed, changed)
+
+    @property
+    def is_unsnapshotted(self) -> bool:
+        return bool(self.waiting or self.changed)
+
+    def begin_round(self) -> None:
+        """What changes from here on is for the next one, unless its pair is still waiting.
+
+        So nobody is snapshotted twice in a round, and it ends, however much comes in meanwhile.
+        """
+        self.waiting, self.changed = self.changed, {}
+        self.round_upto, self.round_appended = self.cursor, self.appended
+
+    def took(self, snapshot: Snapshot) -> None:
+        """With the last one of a round all is snapshotted up to its begin, or until now if nothing else has changed."""
+        self.snapshot = snapshot
+        self.snapshot_upto = None
+        if not self.is_unsnapshotted:
+            self.snapshot_upto, self.snapshot_appended = self.cursor, self.appended
+        elif not self.waiting:
+            self.snapshot_upto, self.snapshot_appended = self.round_upto, self.round_appended
+
+    def put_back(self, refused: Changed) -> None:
+        """The round has failed. In the next one all else is taken before what was refused."""
+        changed = dict(refused)
+        add_changed(changed, self.waiting)
+        add_changed(changed, self.changed)
+        self.changed, self.waiting, self.snapshot_upto = changed, {}, None
 
 
 class WentBack(Exception):
@@ -84,18 +120,18 @@ class Batch(NamedTuple):
     """What entries become: rows, and what changed in each partition; those that can't be read are `parked`."""
 
     found: Found
-    rows: list[Row]
+    copied: Copied
     changed: dict[int, Changed]
     parked: list[ParkedEntry]
 
 
 def gather(found: Found) -> Batch:
-    batch = Batch(found, [], {partition: {} for partition in found}, [])
+    batch = Batch(found, Copied(), {partition: {} for partition in found}, [])
     for partition, entries in found.items():
         for entry in entries:
             try:
                 _refuse_nobody(entry)
-                batch.rows.extend(rows_of(partition, entry, batch.changed[partition]))
+                copy_entry(partition, entry, batch.changed[partition], batch.copied)
             except Exception as unreadable:  # whatever a stranger wrote into the stream
                 detail = f"{type(unreadable).__name__}: {unreadable}"
                 batch.parked.append(parked_entry(partition, entry, "unreadable", detail))
@@ -141,7 +177,12 @@ def flush_of(progress: Mapping[int, Progress], batch: Batch, ready: list[Snapsho
     touched = {*found, *(snapshot.partition for snapshot in ready)}
     epochs = {partition: progress[partition].epoch for partition in touched}
     return Flush(
-        moves, batch.rows, _joined(ready, progress), erasures_in(found), epochs=epochs, parked=batch.parked
+        moves,
+        snapshots=_joined(ready, progress),
+        erasures=erasures_in(found),
+        epochs=epochs,
+        parked=batch.parked,
+        copied=batch.copied,
     )
 
 

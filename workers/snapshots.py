@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, packing, scripts
 from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
-from service.db.records import (
-    EntryId,
-    MovieShareSnapshot,
-    PairSnapshot,
-    ScopeSnapshot,
-    SessionSnapshot,
-    Snapshots,
-    UserSnapshot,
-)
+from service.db.digests import digest, digest_of_slug
+from service.db.records import EntryId, Snapshots
 from workers.entries import Changed
 
 if TYPE_CHECKING:
@@ -36,20 +29,22 @@ class Snapshot(NamedTuple):
     changed: Changed
 
 
-async def take_snapshot(redis: Redis, partition: int, changed: Changed) -> Snapshot:
-    """Take some of what changed, about SESSIONS_MAX sessions, out of `changed`, and read its state.
+async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed: Changed) -> Snapshot:
+    """Take some of what is waiting, about SESSIONS_MAX sessions, and read its state.
 
-    With a pair all of its sessions are taken that are known to have changed, and none without its pair. Others may
+    With a pair all of its sessions are taken that are known to have changed, out of `changed` too, and none without
+    its pair: what Redis holds is newer than anything that the flusher has read of the pair until now. Others may
     have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own stay
     behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
     names, taken = packing.Names(), Changed()
-    while changed and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
-        (user, slug), sessions = changed.popitem()
-        taken[user, slug] = sessions
-        names.place_pair(user, slug)  # of who was erased only the movie is left
+    while waiting and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
+        pair, sessions = waiting.popitem()
+        sessions |= changed.pop(pair, frozenset())
+        taken[pair] = sessions
+        place = names.place_pair(*pair)  # of who was erased only the movie is left
         for session in sessions:
-            names.place_session(user, slug, session)
+            names.sessions[place, session] = len(names.sessions)
     reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
     version = EntryId.parse(reply[0])
     return Snapshot(partition, version, _states(partition, names, version, reply[1:]), taken)
@@ -65,89 +60,62 @@ def _states(
     user_records, movie_records, pair_records, coverages, session_records, scopes = found
     return Snapshots(
         users=[
-            UserSnapshot(user, partition, *totals[:5], version)
+            (user, partition, *totals[:5], *version)
             for user, record in zip(users, user_records, strict=True)
             if record
             and (totals := UserRecord.unpack(record)).movies  # none: who is being erased, and is to go
         ],
         pairs=[
-            _pair(partition, name, PairRecord.unpack(record), coverage or b"", version)
+            _pair(partition, name, record, coverage or b"", version)
             for name, record, coverage in zip(pairs, pair_records, coverages, strict=True)
             if record
         ],
         scopes=[
-            _scope(partition, name, PairRecord.unpack(record), coverage or b"", version)
+            _scope(partition, name, record, coverage or b"", version)
             for name, in_order in zip(pairs, scopes, strict=True)
             if in_order
             for _, record, coverage in zip(*[iter(in_order)] * 3, strict=True)
         ],
         sessions=[
-            _session(partition, name, SessionRecord.unpack(record), version)
+            _session(partition, name, record, version)
             for name, record in zip(sessions, session_records, strict=True)
             if record
         ],
         movie_shares=[
-            MovieShareSnapshot(slug, partition, *MovieRecord.unpack(record), version)
+            (slug, partition, *MovieRecord.unpack(record), *version)
             for slug, record in zip(slugs, movie_records, strict=True)
             if record
         ],
     )
 
 
+# Each in the order of its class in `service.db.records`. Making one of that class, and asking a record for each field
+# by its name, took as long as all else here.
+
+
 def _pair(
-    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
-) -> PairSnapshot:
-    return PairSnapshot(
-        *name,
-        partition,
-        watch_ms=record.watch_ms,
-        effective_ms=record.effective_ms,
-        unique_cells=record.unique_cells,
-        implausible_ms=record.implausible_ms,
-        events=record.events,
-        furthest_ms=record.furthest_ms,
-        latest_ms=record.latest_ms if record.latest_us else None,
-        latest_at_us=record.latest_us or None,
-        coverage=coverage,
-        scope=record.scope,
-        version=version,
-    )
+    partition: int, name: tuple[str, str], record: bytes, coverage: bytes, version: EntryId
+) -> tuple[object, ...]:
+    (
+        watch_ms, effective_ms, unique_cells, events, implausible_ms, _,
+        furthest_ms, latest_ms, latest_us, scope,
+    ) = PairRecord.unpack(record)  # fmt: skip
+    return (
+        *name, digest_of_slug(name[1]), partition,
+        watch_ms, effective_ms, unique_cells, implausible_ms, events, furthest_ms,
+        latest_ms if latest_us else None, latest_us or None, coverage, scope, *version,
+    )  # fmt: skip
 
 
 def _scope(
-    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
-) -> ScopeSnapshot:
-    return ScopeSnapshot(
-        *name,
-        record.scope,
-        partition,
-        watch_ms=record.watch_ms,
-        effective_ms=record.effective_ms,
-        unique_cells=record.unique_cells,
-        implausible_ms=record.implausible_ms,
-        events=record.events,
-        furthest_ms=record.furthest_ms,
-        latest_ms=record.latest_ms if record.latest_us else None,
-        latest_at_us=record.latest_us or None,
-        coverage=coverage,
-        version=version,
-    )
+    partition: int, name: tuple[str, str], record: bytes, coverage: bytes, version: EntryId
+) -> tuple[object, ...]:
+    *state, scope, version_ms, version_seq = _pair(partition, name, record, coverage, version)
+    return (*state[:3], scope, *state[3:], version_ms, version_seq)
 
 
 def _session(
-    partition: int, name: tuple[str, str, str], record: SessionRecord, version: EntryId
-) -> SessionSnapshot:
-    return SessionSnapshot(
-        *name,
-        partition,
-        position_ms=record.position_ms,
-        time_us=record.time_us or 0,
-        since_us=record.since_us,
-        playing=record.playing,
-        speed=record.speed,
-        credited_ms=record.credited_ms,
-        seq_max=record.seq_max,
-        seq_base=record.seq_base,
-        seq_window=record.seq_window,
-        version=version,
-    )
+    partition: int, name: tuple[str, str, str], record: bytes, version: EntryId
+) -> tuple[object, ...]:
+    position_ms, time_us, *state = SessionRecord.unpack(record)
+    return (*name, digest(*name[1:]), partition, position_ms, time_us or 0, *state, *version)

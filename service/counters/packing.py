@@ -38,6 +38,12 @@ _KINDS = {**dict(enumerate(KINDS)), 255: CUT}
 _KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _TAKES_FROM = frozenset(("segment", "seek"))
 
+RUN, EVENT, KIND_NAMES, TAKES_FROM = _RUN, _EVENT, _KINDS, _TAKES_FROM
+"""For `workers.copying`, which reads runs past `unpack` and Event."""
+
+NEITHER = b"\0\0\0\0"
+"""In the place of id and segments: there are none."""
+
 
 @dataclass(slots=True)
 class Names:
@@ -153,7 +159,7 @@ def _pack_event(event: Event, user_place: int, movie_place: int) -> bytes:
         len(named),
     )
     if identity is None and not segments:
-        return fixed + named + b"\0\0\0\0"
+        return fixed + named + NEITHER
     spans = (_SEGMENT.pack(*span) for span in segments)
     return b"".join((fixed, named, _text(identity or ""), _SHORT.pack(len(segments)), *spans))
 
@@ -167,14 +173,10 @@ def _read_event(run: bytes, offset: int, names: list[str], slugs: list[str]) -> 
     session = run[offset:end].decode()
     identity: str | None = None
     segments: tuple[tuple[int, int], ...] = ()
-    if run[end : end + 4] == b"\0\0\0\0":
+    if run[end : end + 4] == NEITHER:
         end += 4
     else:
-        identity, end = _read_text(run, end)
-        (count,) = _SHORT.unpack_from(run, end)
-        offset = end + _SHORT.size
-        end = offset + count * _SEGMENT.size
-        segments = tuple(_SEGMENT.iter_unpack(run[offset:end]))
+        identity, segments, end = read_rest(run, end)
     name = _KINDS[kind]
     return Event(
         names[user],
@@ -186,12 +188,21 @@ def _read_event(run: bytes, offset: int, names: list[str], slugs: list[str]) -> 
         bool(timed),
         session,
         seq - 1 if seq else None,
-        identity or None,
+        identity,
         from_ms if name in _TAKES_FROM else None,
         speed or None,
         segments,
         duration - 1 if duration else None,
     ), end
+
+
+def read_rest(run: bytes, offset: int) -> tuple[str | None, tuple[tuple[int, int], ...], int]:
+    """The id of an event and its segments, and where it ends."""
+    identity, offset = _read_text(run, offset)
+    (count,) = _SHORT.unpack_from(run, offset)
+    start = offset + _SHORT.size
+    end = start + count * _SEGMENT.size
+    return identity or None, tuple(_SEGMENT.iter_unpack(run[start:end])), end
 
 
 def _text(text: str) -> bytes:

@@ -6,8 +6,11 @@ import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import asyncpg
+
 from service.db import days
 from service.db.connections import BATCH_SECONDS, COMMAND_SECONDS, SEARCH_SECONDS, open_pool
+from service.db.copying import copy_rows
 from service.db.leasing import Leasing
 from service.db.parking import Parking, park, redact
 from service.db.queries import query
@@ -19,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import date
 
-    import asyncpg
-
     from service.db.connections import Connection
     from service.db.records import CheckpointMove, Flush, Snapshots
 
 _UPSERT_ROWS_MAX: Final = 1000
 """Snapshots in one statement: with the longest coverage, 21,600 bytes, that makes 22 MB."""
+
+_PARTS: Final = ("users", "pairs", "scopes", "sessions", "movie_shares")
+"""Of Snapshots, in the order in which they are written."""
 
 _CLOSE_SECONDS: Final = 5
 """How long a connection may take to say goodbye before it is cut."""
@@ -62,11 +66,22 @@ class Ledger:
         Raises FlushConflict, with nothing written, when a checkpoint is not where the flush says it was, or under
         another epoch. A snapshot is written only over an older one.
         """
+        try:
+            await self._commit(flush, makes_days=False)
+        except asyncpg.CheckViolationError as refused:
+            if refused.constraint_name:
+                raise
+            await self._commit(flush, makes_days=True)  # a row had no partition to go into
+
+    async def _commit(self, flush: Flush, *, makes_days: bool) -> None:
+        """Days are there long before (`workers.days`): nobody looks for them at first, which saves four round trips."""
         async with self._pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             await connection.execute(query("promise_durability"))
             await _move_checkpoints(connection, flush)
             if flush.rows:
                 await add_rows(connection, flush.rows)
+            if flush.copied.rows:
+                await copy_rows(connection, flush.copied, makes_days=makes_days)
             await redact(connection, flush.redacted)
             if flush.parked:
                 await park(connection, flush.parked)
@@ -181,10 +196,9 @@ def _refuse_conflicts(
 
 
 async def _write_snapshots(connection: Connection, snapshots: Snapshots) -> None:
-    for part, row in _ROWS.items():
+    for part in _PARTS:
         for batch in _batches(getattr(snapshots, part)):
-            columns = zip(*map(row, batch), strict=True)
-            await connection.execute(query(f"upsert_{part}"), *columns, timeout=BATCH_SECONDS)
+            await connection.execute(query(f"upsert_{part}"), batch, timeout=BATCH_SECONDS)
     ends = snapshots.upto
     if ends:
         await connection.execute(
@@ -199,25 +213,3 @@ def _batches(snapshots: Sequence[Any]) -> Iterator[list[Any]]:
     waiting = iter(snapshots)
     while batch := list(islice(waiting, _UPSERT_ROWS_MAX)):
         yield batch
-
-
-def _row(snapshot: tuple[Any, ...]) -> tuple[object, ...]:
-    """In the order of its statement's parameters."""
-    *state, version = snapshot
-    return (*state, *version)
-
-
-def _named_row(snapshot: Any) -> tuple[object, ...]:
-    """The same, of one whose names are in a digest."""
-    *state, version = snapshot
-    return (*state, snapshot.name_digest, *version)
-
-
-_ROWS: Final = {
-    "users": _row,
-    "pairs": _named_row,
-    "scopes": _named_row,
-    "sessions": _named_row,
-    "movie_shares": _row,
-}
-"""For each part of Snapshots, what its statement is given of one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from service.db.digests import digest
+from service.db.copying import Copied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +65,8 @@ EVENT_COLUMNS: Final = tuple(name.replace("_at_us", "_at") for name in EventRow.
 
 
 class UserSnapshot(NamedTuple):
+    """The fields of the type in Postgres, in its order. As with rows and all other snapshots, a plain tuple will do."""
+
     user_id: str
     partition: int
     watch_ms: int
@@ -72,12 +74,16 @@ class UserSnapshot(NamedTuple):
     unique_cells: int
     events: int
     movies: int
-    version: EntryId
+    version_ms: int
+    version_seq: int
 
 
 class PairSnapshot(NamedTuple):
+    """`name_digest` is that of the slug."""
+
     user_id: str
     slug: str
+    name_digest: bytes
     partition: int
     watch_ms: int
     effective_ms: int
@@ -89,11 +95,8 @@ class PairSnapshot(NamedTuple):
     latest_at_us: int | None
     coverage: bytes
     scope: int
-    version: EntryId
-
-    @property
-    def name_digest(self) -> bytes:
-        return digest(self.slug)
+    version_ms: int
+    version_seq: int
 
 
 class ScopeSnapshot(NamedTuple):
@@ -101,6 +104,7 @@ class ScopeSnapshot(NamedTuple):
 
     user_id: str
     slug: str
+    name_digest: bytes
     scope: int
     partition: int
     watch_ms: int
@@ -112,17 +116,17 @@ class ScopeSnapshot(NamedTuple):
     latest_ms: int | None
     latest_at_us: int | None
     coverage: bytes
-    version: EntryId
-
-    @property
-    def name_digest(self) -> bytes:
-        return digest(self.slug)
+    version_ms: int
+    version_seq: int
 
 
 class SessionSnapshot(NamedTuple):
+    """`name_digest` is that of slug and session."""
+
     user_id: str
     slug: str
     session: str
+    name_digest: bytes
     partition: int
     position_ms: int | None
     time_us: int
@@ -133,11 +137,8 @@ class SessionSnapshot(NamedTuple):
     seq_max: int | None
     seq_base: int
     seq_window: bytes
-    version: EntryId
-
-    @property
-    def name_digest(self) -> bytes:
-        return digest(self.slug, self.session)
+    version_ms: int
+    version_seq: int
 
 
 class MovieShareSnapshot(NamedTuple):
@@ -148,7 +149,8 @@ class MovieShareSnapshot(NamedTuple):
     unique_cells: int
     viewers: int
     events: int
-    version: EntryId
+    version_ms: int
+    version_seq: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -158,11 +160,11 @@ class Snapshots:
     For those, every counter that an entry up to that id changed is here, or was snapshotted before.
     """
 
-    users: Sequence[UserSnapshot] = ()
-    pairs: Sequence[PairSnapshot] = ()
-    scopes: Sequence[ScopeSnapshot] = ()
-    sessions: Sequence[SessionSnapshot] = ()
-    movie_shares: Sequence[MovieShareSnapshot] = ()
+    users: Sequence[tuple[object, ...]] = ()
+    pairs: Sequence[tuple[object, ...]] = ()
+    scopes: Sequence[tuple[object, ...]] = ()
+    sessions: Sequence[tuple[object, ...]] = ()
+    movie_shares: Sequence[tuple[object, ...]] = ()
     upto: Mapping[int, EntryId] = field(default_factory=dict)
 
 
@@ -204,6 +206,8 @@ class Flush:
     """Entries among those that have no rows, since they can't be stored."""
     redacted: Sequence[tuple[ParkedEntry, ParkedEntry | None]] = ()
     """Parked entries that held an erased user's events, each with what stays of it."""
+    copied: Copied = field(default_factory=Copied)
+    """Rows, too, as most are brought."""
 
 
 class Checkpoint(NamedTuple):

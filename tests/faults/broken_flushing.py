@@ -14,8 +14,8 @@ from dataclasses import replace
 from itertools import count as counting
 from typing import TYPE_CHECKING, Any
 
+from service.db.copying import COLUMNS, EPOCH_US, NUMBERS, PIECES, Copied
 from service.db.ledger import Ledger
-from service.db.records import EVENT_COLUMNS
 from workers import flusher, flushing
 from workers.entries import read_entries, trim
 
@@ -30,24 +30,34 @@ if TYPE_CHECKING:
 FLUSHES_BEFORE = 3
 """So many go well first."""
 
-RECEIVED_AT = EVENT_COLUMNS.index("received_at")
+RECEIVED_AT = 2 * (COLUMNS.index("received_at") - COLUMNS.index("ordinal")) + 1
+"""Among the numbers of a row, each behind its length."""
 
 commit = Ledger.commit
 flushes = counting(1)
 
 
 async def checkpoint_before_rows(ledger: Ledger, flush: Flush) -> None:
-    await commit(ledger, replace(flush, rows=[], snapshots=None))
+    await commit(ledger, replace(flush, copied=Copied(), snapshots=None))
     die(flush)
     await commit(ledger, replace(flush, checkpoints=[]))
 
 
 async def rows_before_checkpoint(ledger: Ledger, flush: Flush) -> None:
     """The primary key alone would refuse the rows when they come again, so they are stamped anew as well."""
-    stamped = [(*row[:RECEIVED_AT], time.time_ns() // 1000, *row[RECEIVED_AT + 1 :]) for row in flush.rows]
-    await commit(ledger, replace(flush, checkpoints=[], rows=stamped, snapshots=None))
+    await commit(ledger, replace(flush, checkpoints=[], copied=stamp(flush.copied), snapshots=None))
     die(flush)
-    await commit(ledger, replace(flush, rows=[]))
+    await commit(ledger, replace(flush, copied=Copied()))
+
+
+def stamp(copied: Copied) -> Copied:
+    """The same rows with another time of receipt. The second piece of a row is its numbers."""
+    pieces = [*copied.pieces]
+    for place in range(1, len(pieces), PIECES):
+        numbers = [*NUMBERS.unpack(pieces[place])]
+        numbers[RECEIVED_AT] = time.time_ns() // 1000 - EPOCH_US
+        pieces[place] = NUMBERS.pack(*numbers)
+    return replace(copied, pieces=pieces)
 
 
 async def trimmed_before_commit(
@@ -61,7 +71,7 @@ async def trimmed_before_commit(
 
 def die(work: Any) -> None:
     """As SIGKILL from outside, but when it hurts. An empty flush loses nothing."""
-    is_empty = not (work if isinstance(work, dict) else work.rows)
+    is_empty = not (work if isinstance(work, dict) else work.copied.rows)
     if not is_empty and next(flushes) > FLUSHES_BEFORE:
         os.kill(os.getpid(), signal.SIGKILL)
 

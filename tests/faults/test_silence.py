@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from service.db import ledger as ledgers
 from service.db.ledger import Ledger
-from service.db.records import EntryId, Flush, Snapshots, UserSnapshot
+from service.db.records import Flush, Snapshots, UserSnapshot
 from tests.faults.surroundings import postgres_proxy
 from tests.integration.waiting import until
 
@@ -60,7 +60,7 @@ async def test_a_flush_is_given_up_after_its_longest_statement_and_a_small_one(
 ) -> None:
     """The small one is the wait for the end of the long one. Then the same flush is stored as if nothing had been."""
     monkeypatch.setattr(ledgers, "BATCH_SECONDS", BATCH_SECONDS)
-    flush = Flush((), (), Snapshots([UserSnapshot("ann", 3, 0, 0, 0, 0, 0, EntryId(5, 0))]))
+    flush = Flush((), (), Snapshots([UserSnapshot("ann", 3, 0, 0, 0, 0, 0, 5, 0)]))
     other = await asyncpg.connect(database_url)
     async with other.transaction():
         await other.execute("LOCK TABLE users")

@@ -298,6 +298,26 @@ async def test_more_sessions_than_one_snapshot_may_hold(bench: Bench) -> None:
     assert await bench.connection.fetchval("SELECT count(*) FROM sessions") == count
 
 
+async def test_a_round_of_snapshots_ends_however_much_comes_in_meanwhile(bench: Bench) -> None:
+    """Each pair is snapshotted once in it, those included that go on while they wait."""
+    flusher, movies = bench.another(snapshot_interval_seconds=3600.0), SESSIONS_MAX * 2 + 500
+    partition = partition_of("ann", PARTITIONS)
+
+    def watch(seq: int, count: int) -> list[Event]:
+        return [heartbeat(seq, slug=f"m {number}", session="s", id=None, seq=seq) for number in range(count)]
+
+    await bench.send(watch(1, movies))
+    await flusher.step()
+    begun = (await bench.ledger.checkpoints([partition]))[partition].entry
+    for seq in range(2, 6):
+        await bench.send(watch(seq, SESSIONS_MAX + 100))
+        await flusher.step()
+    assert (await bench.ledger.checkpoints([partition]))[partition].snapshot >= begun
+    assert await bench.connection.fetchval("SELECT count(*) FROM pairs") == movies
+    await flusher.finish()
+    await bench.assert_balanced()
+
+
 async def test_entries_of_a_thousand_events(bench: Bench) -> None:
     await bench.send([heartbeat(number % 7200, id=str(number)) for number in range(5500)])
     assert await bench.redis.xlen(keys.stream(partition_of("ann", PARTITIONS))) == 6

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from service import limits
 from service.db import days, inspection
+from service.db.digests import digest
 from service.db.failures import is_passing
 from service.db.ledger import Ledger
 from service.db.queries import query
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 TODAY = NOON.date()
 FIRST = EntryId(5, 0)
+BITS = bytes(range(256)) * 2
 HUGE = 2**53
 TABLES = ("events", "users", "pairs", "scopes", "sessions", "movie_shares")
 
@@ -141,7 +143,7 @@ async def test_what_cannot_be_stored_writes_nothing(
 ) -> None:
     """And it says so: this is not a failure that passes."""
     rows = [row(), row(ordinal=1, **row_changes)]
-    users = [snapshots().users[0]._replace(**user_changes)]
+    users = [user()._replace(**user_changes)]
     failure = await failure_of(ledger, Flush([moved()], rows, Snapshots(users)))
     assert failure is not None
     assert not is_passing(failure)
@@ -267,7 +269,7 @@ async def test_snapshots_are_written(ledger: Ledger, connection: Any) -> None:
         "movie_shares": 1,
     }
     pair = await connection.fetchrow("SELECT * FROM pairs")
-    assert (pair["watch_ms"], pair["latest_at"], pair["coverage"]) == (HUGE, NOON, sent.pairs[0].coverage)
+    assert (pair["watch_ms"], pair["latest_at"], pair["coverage"]) == (HUGE, NOON, BITS)
     assert (pair["version_ms"], pair["version_seq"]) == (HUGE, 7)
     assert (await ledger.checkpoints([3]))[3] == Checkpoint(FIRST, EntryId(HUGE, 7))
 
@@ -294,17 +296,15 @@ async def test_a_snapshot_is_overwritten_by_a_newer_one(
 
 async def test_sessions_of_a_pair_are_kept_apart(ledger: Ledger, connection: Any) -> None:
     """Also those whose names say the same when written one after the other."""
-    one = snapshots().sessions[0]
     names = [("dune", ""), ("dune", "1"), ("dune1", ""), ("dun", "e1")]
-    sessions = [one._replace(slug=slug, session=session) for slug, session in names]
+    sessions = [session_of(slug, session) for slug, session in names]
     await ledger.commit(Flush((), (), Snapshots(sessions=sessions)))
     stored = await connection.fetch("SELECT slug, session FROM sessions")
     assert {tuple(record) for record in stored} == set(names)
 
 
 async def test_more_snapshots_than_one_statement_takes(ledger: Ledger, connection: Any) -> None:
-    one = snapshots().users[0]
-    many = [one._replace(user_id=f"user {n}") for n in range(2345)]
+    many = [user(f"user {n}") for n in range(2345)]
     await ledger.commit(Flush((), (), Snapshots(many)))
     assert await written(connection) == {"users": 2345}
 
@@ -372,7 +372,7 @@ async def test_a_setting_is_fixed_by_whoever_comes_first(ledger: Ledger, databas
 
 async def test_a_movie_is_the_sum_of_its_shares(ledger: Ledger, connection: Any) -> None:
     """However large."""
-    shares = [MovieShareSnapshot("dune", n, HUGE, HUGE, n, 1, 2, FIRST) for n in range(1025)]
+    shares = [MovieShareSnapshot("dune", n, HUGE, HUGE, n, 1, 2, *FIRST) for n in range(1025)]
     await ledger.commit(Flush((), (), Snapshots(movie_shares=shares)))
     movie = await inspection.movie(connection, "dune")
     assert movie is not None
@@ -434,27 +434,37 @@ def snapshots(version: EntryId = FIRST, *, count: int = 0, name: str | None = No
     """One of each kind, in partition 3."""
     names = named(name) if name else {"user_id": "ann", "slug": "dune", "session": ""}
     user_id, slug, session = names.values()
-    bits = bytes(range(256)) * 2
     at_us = micros(NOON)
     return Snapshots(
-        users=[UserSnapshot(user_id, 3, count, count, count, count, 1, version)],
+        users=[user(user_id, version, count)],
         pairs=[
             PairSnapshot(
-                user_id, slug, 3, count, count, count, count, count, 9, None, at_us, bits, 1, version
+                *(user_id, slug, digest(slug), 3, count, count, count, count, count),
+                *(9, None, at_us, BITS, 1, *version),
             )
         ],
         scopes=[
             ScopeSnapshot(
-                user_id, slug, 1, 3, count, count, count, count, count, 9, None, at_us, bits, version
+                *(user_id, slug, digest(slug), 1, 3, count, count, count, count, count),
+                *(9, None, at_us, BITS, *version),
             )
         ],
-        sessions=[
-            SessionSnapshot(
-                user_id, slug, session, 3, None, at_us, None, True, 1000, count, None, count, bits, version
-            )
-        ],
-        movie_shares=[MovieShareSnapshot(slug, 3, count, count, count, count, count, version)],
+        sessions=[session_of(slug, session, user_id, version, count)],
+        movie_shares=[MovieShareSnapshot(slug, 3, count, count, count, count, count, *version)],
         upto={3: version},
+    )
+
+
+def user(name: str = "ann", version: EntryId = FIRST, count: int = 0) -> UserSnapshot:
+    return UserSnapshot(name, 3, count, count, count, count, 1, *version)
+
+
+def session_of(
+    slug: str, session: str, name: str = "ann", version: EntryId = FIRST, count: int = 0
+) -> SessionSnapshot:
+    return SessionSnapshot(
+        *(name, slug, session, digest(slug, session), 3, None, micros(NOON), None, True, 1000),
+        *(count, None, count, BITS, *version),
     )
 
 

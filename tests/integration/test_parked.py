@@ -19,8 +19,7 @@ from tests.integration.town import CONSTANTS, PARTITION
 from tests.integration.waiting import until
 from tests.lua.book import apply, book_of_model, book_of_redis
 from workers import parking as parking_module
-from workers.entries import read_entries
-from workers.progress import gather
+from workers.entries import read_entries, rows_of
 
 if TYPE_CHECKING:
     from service.db.parking import ParkedEntry
@@ -155,7 +154,7 @@ async def test_rows_that_are_there_already_are_not_parked(bench: Bench) -> None:
     await bench.send([heartbeat(1), heartbeat(2)])
     await bench.send([heartbeat(3)])
     found = await read_entries(bench.redis, {ANN: (await bench.ledger.checkpoints([ANN]))[ANN].entry}, 10)
-    same, different, third = gather(found).rows
+    same, different, third = [row for entry in found[ANN] for row in rows_of(ANN, entry, {})]
     different = (*different[:8], 77, *different[9:])
     day = datetime.fromtimestamp(NOW_US / 1_000_000, UTC).date()
     await bench.ledger.ensure_days(day, day)

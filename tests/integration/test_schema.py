@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,15 @@ from service.db import migrate, revision
 from service.db.days import ensure_days
 from service.db.engine import engine
 from service.db.migrate import COMPARED
-from service.db.records import EVENT_COLUMNS
+from service.db.queries import query
+from service.db.records import (
+    EVENT_COLUMNS,
+    MovieShareSnapshot,
+    PairSnapshot,
+    ScopeSnapshot,
+    SessionSnapshot,
+    UserSnapshot,
+)
 from service.db.tables import metadata
 
 if TYPE_CHECKING:
@@ -101,6 +110,38 @@ async def test_every_table_and_column_explains_itself() -> None:
 
 async def test_rows_come_in_the_order_of_the_table() -> None:
     assert tuple(metadata.tables["events"].columns.keys()) == EVENT_COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("user_snapshot", UserSnapshot._fields),
+        ("pair_snapshot", PairSnapshot._fields),
+        ("scope_snapshot", ScopeSnapshot._fields),
+        ("session_snapshot", SessionSnapshot._fields),
+        ("movie_share_snapshot", MovieShareSnapshot._fields),
+    ],
+)
+async def test_snapshots_come_in_the_order_of_their_types(
+    database_url: str, kind: str, fields: tuple[str, ...]
+) -> None:
+    """And are written into columns of the same types, in the same order."""
+    table = "movie_shares" if kind == "movie_share_snapshot" else kind.removesuffix("_snapshot") + "s"
+    columns = [name.replace("_at_us", "_at") for name in fields]
+    written = re.search(r"\(([^)]+)\)", query(f"upsert_{table}"))
+    assert written
+    assert written[1].replace(",", "").split() == columns
+    in_order = "SELECT string_agg(attname || ' ' || atttypid::regtype, ',' ORDER BY {}) FROM pg_attribute"
+    given = await fetchval(
+        database_url, f"{in_order.format('attnum')} WHERE attrelid = '{kind}'::regclass AND attnum > 0"
+    )
+    place = f"array_position('{{{','.join(columns)}}}', attname::text)"
+    stored = await fetchval(
+        database_url,
+        f"{in_order.format(place)} WHERE attrelid = '{table}'::regclass AND {place} IS NOT NULL",
+    )
+    assert given == stored
+    assert [attribute.partition(" ")[0] for attribute in given.split(",")] == columns
 
 
 async def test_up_down_up(database_url: str) -> None:

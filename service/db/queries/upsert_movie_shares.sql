@@ -1,11 +1,8 @@
--- Writes snapshots of movie shares, each only over an older one. An array a column, in the order of the columns.
+-- Writes snapshots of movie shares, each only over an older one. $1: of the type movie_share_snapshot, in its order.
 INSERT INTO movie_shares AS stored (
     slug, partition, watch_ms, effective_ms, unique_cells, viewers, events, version_ms, version_seq
 )
-SELECT * FROM unnest(
-    $1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-    $7::bigint[], $8::bigint[], $9::bigint[]
-)
+SELECT * FROM unnest($1::movie_share_snapshot[])
 ON CONFLICT (slug, partition) DO UPDATE SET
     watch_ms = excluded.watch_ms,
     effective_ms = excluded.effective_ms,

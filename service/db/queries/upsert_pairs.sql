@@ -1,13 +1,9 @@
--- Writes snapshots of pairs, each only over an older one. An array a column, in the order of the columns.
+-- Writes snapshots of pairs, each only over an older one. $1: of the type pair_snapshot, in its order.
 INSERT INTO pairs AS stored (
-    user_id, slug, partition, watch_ms, effective_ms, unique_cells, implausible_ms, events,
-    furthest_ms, latest_ms, latest_at, coverage, scope, name_digest, version_ms, version_seq
+    user_id, slug, name_digest, partition, watch_ms, effective_ms, unique_cells, implausible_ms, events,
+    furthest_ms, latest_ms, latest_at, coverage, scope, version_ms, version_seq
 )
-SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::bigint[], $9::int[], $10::int[], $11::timestamptz[], $12::bytea[], $13::int[], $14::bytea[],
-    $15::bigint[], $16::bigint[]
-)
+SELECT * FROM unnest($1::pair_snapshot[])
 ON CONFLICT (user_id, name_digest) DO UPDATE SET
     watch_ms = excluded.watch_ms,
     effective_ms = excluded.effective_ms,

@@ -1,13 +1,10 @@
 -- Writes snapshots of what was played of pairs in their scopes, each only over an older one.
+-- $1: of the type scope_snapshot, in its order.
 INSERT INTO scopes AS stored (
-    user_id, slug, scope, partition, watch_ms, effective_ms, unique_cells, implausible_ms, events,
-    furthest_ms, latest_ms, latest_at, coverage, name_digest, version_ms, version_seq
+    user_id, slug, name_digest, scope, partition, watch_ms, effective_ms, unique_cells, implausible_ms,
+    events, furthest_ms, latest_ms, latest_at, coverage, version_ms, version_seq
 )
-SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::int[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::int[], $11::int[], $12::timestamptz[], $13::bytea[], $14::bytea[],
-    $15::bigint[], $16::bigint[]
-)
+SELECT * FROM unnest($1::scope_snapshot[])
 ON CONFLICT (user_id, name_digest, scope) DO UPDATE SET
     watch_ms = excluded.watch_ms,
     effective_ms = excluded.effective_ms,

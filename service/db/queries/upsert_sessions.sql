@@ -1,13 +1,9 @@
--- Writes snapshots of sessions, each only over an older one. An array a column, in the order of the columns.
+-- Writes snapshots of sessions, each only over an older one. $1: of the type session_snapshot, in its order.
 INSERT INTO sessions AS stored (
-    user_id, slug, session, partition, position_ms, time_us, since_us, playing, speed, credited_ms,
-    seq_max, seq_base, seq_window, name_digest, version_ms, version_seq
+    user_id, slug, session, name_digest, partition, position_ms, time_us, since_us, playing, speed,
+    credited_ms, seq_max, seq_base, seq_window, version_ms, version_seq
 )
-SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[],
-    $8::boolean[], $9::smallint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[],
-    $14::bytea[], $15::bigint[], $16::bigint[]
-)
+SELECT * FROM unnest($1::session_snapshot[])
 ON CONFLICT (user_id, name_digest) DO UPDATE SET
     position_ms = excluded.position_ms,
     time_us = excluded.time_us,

@@ -1,12 +1,8 @@
--- Writes snapshots of users, each only over an older one. An array a column, in the order of the columns.
+-- Writes snapshots of users, each only over an older one. $1: of the type user_snapshot, in its order.
 INSERT INTO users AS stored (
-    user_id, partition, watch_ms, effective_ms, unique_cells, events, movies, version_ms,
-    version_seq
+    user_id, partition, watch_ms, effective_ms, unique_cells, events, movies, version_ms, version_seq
 )
-SELECT * FROM unnest(
-    $1::text[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[],
-    $8::bigint[], $9::bigint[]
-)
+SELECT * FROM unnest($1::user_snapshot[])
 ON CONFLICT (user_id) DO UPDATE SET
     watch_ms = excluded.watch_ms,
     effective_ms = excluded.effective_ms,
