@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, packing, scripts
-from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+from service.counters.states import read_states
 from service.db.records import EntryId
 from service.errors import NotRecovered
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Sequence
 
     from redis.asyncio import Redis
+
+    from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+    from service.counters.states import States
 
 SESSIONS_AT_ONCE = 2000
 """About as many in one call, whole users at a time: it holds Redis for some milliseconds."""
@@ -33,36 +36,23 @@ class Live(NamedTuple):
     scopes: dict[tuple[str, str], dict[int, tuple[PairRecord, bytes]]]
 
     @classmethod
-    def read(cls, asked: list[str], has_evicted: bool, names: packing.Names, reply: list[Any]) -> Live:
-        upto, user_records, _, pair_records, coverages, session_records, scopes = reply
-        users, slugs = list(names.users), list(names.movies)
-        pairs = [(users[user], slugs[slug]) for user, slug in names.pairs]
+    def read(cls, asked: list[str], has_evicted: bool, names: packing.Names, states: States) -> Live:
+        pairs = names.named_pairs()
         sessions = [(*pairs[pair], session) for pair, session in names.sessions]
         return cls(
             asked,
-            EntryId.parse(upto),
+            EntryId.parse(states.last),
             has_evicted,
+            {name: found for name, found in zip(names.users, states.users, strict=True) if found},
             {
-                name: UserRecord.unpack(found)
-                for name, found in zip(users, user_records, strict=True)
+                name: (found, bitmap)
+                for name, found, bitmap in zip(pairs, states.pairs, states.coverages, strict=True)
                 if found
             },
+            {name: found for name, found in zip(sessions, states.sessions, strict=True) if found},
             {
-                name: (PairRecord.unpack(found), bitmap or b"")
-                for name, found, bitmap in zip(pairs, pair_records, coverages, strict=True)
-                if found
-            },
-            {
-                name: SessionRecord.unpack(found)
-                for name, found in zip(sessions, session_records, strict=True)
-                if found
-            },
-            {
-                name: {
-                    number: (PairRecord.unpack(record), bitmap or b"")
-                    for number, record, bitmap in zip(*[iter(found)] * 3, strict=True)
-                }
-                for name, found in zip(pairs, scopes, strict=True)
+                name: {number: (record, bitmap) for number, record, bitmap in found}
+                for name, found in zip(pairs, states.scopes, strict=True)
                 if found
             },
         )
@@ -85,8 +75,8 @@ async def read_live(redis: Redis, partition: int, users: Sequence[str]) -> Async
             if session is not None:
                 named.place_session(user, slug, session)
         if len(named.sessions) >= SESSIONS_AT_ONCE or user == users[-1]:
-            reply = await _state(redis, partition, named)
-            yield Live.read(asked, int(evicted or 0) > 0, named, reply)
+            states = await read_states(redis, partition, named)
+            yield Live.read(asked, int(evicted or 0) > 0, named, states)
             asked, named = [], packing.Names()
 
 
@@ -95,19 +85,9 @@ async def read_shares(
 ) -> tuple[EntryId, dict[str, MovieRecord]]:
     """The partition's share of these movies at one moment, and the last entry in them. Raises RedisUnavailable."""
     named = packing.Names(movies={slug: place for place, slug in enumerate(slugs)})
-    upto, _, records, *_ = await _state(redis, partition, named)
-    found = zip(slugs, records, strict=True)
-    return EntryId.parse(upto), {slug: MovieRecord.unpack(record) for slug, record in found if record}
-
-
-async def _state(redis: Redis, partition: int, names: packing.Names) -> list[Any]:
-    reply: list[Any] = await scripts.call_one(
-        redis,
-        "state",
-        [keys.log(partition)],
-        [packing.pack_names(names)],
-    )
-    return reply
+    states = await read_states(redis, partition, named)
+    found = zip(slugs, states.movies, strict=True)
+    return EntryId.parse(states.last), {slug: record for slug, record in found if record}
 
 
 async def read_fields(redis: Redis, partition: int, users: Sequence[str]) -> list[list[bytes] | None]:

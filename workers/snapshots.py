@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.counters import keys, packing, scripts
-from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+from service.counters import packing
+from service.counters.states import read_states
 from service.db.digests import digest, digest_of_slug
 from service.db.records import EntryId, Snapshots
 from workers.entries import Changed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from service.counters.records import PairRecord, SessionRecord
+    from service.counters.states import States
 
 SESSIONS_MAX = 500
 """Sessions in one call, and so pairs and users: it holds Redis for some milliseconds, and moves 11 MB at worst."""
@@ -45,45 +48,39 @@ async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed:
         place = names.place_pair(*pair)  # of who was erased only the movie is left
         for session in sessions:
             names.sessions[place, session] = len(names.sessions)
-    reply = await scripts.call_one(redis, "state", [keys.log(partition)], [packing.pack_names(names)])
-    version = EntryId.parse(reply[0])
-    return Snapshot(partition, version, _states(partition, names, version, reply[1:]), taken)
+    found = await read_states(redis, partition, names)
+    version = EntryId.parse(found.last)
+    return Snapshot(partition, version, _states(partition, names, version, found), taken)
 
 
-def _states(
-    partition: int, names: packing.Names, version: EntryId, found: list[list[bytes | None]]
-) -> Snapshots:
+def _states(partition: int, names: packing.Names, version: EntryId, found: States) -> Snapshots:
     """What was found, named. A counter that is not in Redis has no state to be saved."""
-    users, slugs = list(names.users), list(names.movies)
     pairs = names.named_pairs()
     sessions = [(*pairs[pair], session) for pair, session in names.sessions]
-    user_records, movie_records, pair_records, coverages, session_records, scopes = found
     return Snapshots(
         users=[
             (user, partition, *totals[:5], *version)
-            for user, record in zip(users, user_records, strict=True)
-            if record
-            and (totals := UserRecord.unpack(record)).movies  # none: who is being erased, and is to go
+            for user, totals in zip(names.users, found.users, strict=True)
+            if totals and totals.movies  # none: who is being erased, and is to go
         ],
         pairs=[
-            _pair(partition, name, record, coverage or b"", version)
-            for name, record, coverage in zip(pairs, pair_records, coverages, strict=True)
+            _pair(partition, name, record, coverage, version)
+            for name, record, coverage in zip(pairs, found.pairs, found.coverages, strict=True)
             if record
         ],
         scopes=[
-            _scope(partition, name, record, coverage or b"", version)
-            for name, in_order in zip(pairs, scopes, strict=True)
-            if in_order
-            for _, record, coverage in zip(*[iter(in_order)] * 3, strict=True)
+            _scope(partition, name, record, coverage, version)
+            for name, scopes in zip(pairs, found.scopes, strict=True)
+            for _, record, coverage in scopes
         ],
         sessions=[
             _session(partition, name, record, version)
-            for name, record in zip(sessions, session_records, strict=True)
+            for name, record in zip(sessions, found.sessions, strict=True)
             if record
         ],
         movie_shares=[
-            (slug, partition, *MovieRecord.unpack(record), *version)
-            for slug, record in zip(slugs, movie_records, strict=True)
+            (slug, partition, *record, *version)
+            for slug, record in zip(names.movies, found.movies, strict=True)
             if record
         ],
     )
@@ -94,12 +91,12 @@ def _states(
 
 
 def _pair(
-    partition: int, name: tuple[str, str], record: bytes, coverage: bytes, version: EntryId
+    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
 ) -> tuple[object, ...]:
     (
         watch_ms, effective_ms, unique_cells, events, implausible_ms, _,
         furthest_ms, latest_ms, latest_us, scope,
-    ) = PairRecord.unpack(record)  # fmt: skip
+    ) = record  # fmt: skip
     return (
         *name, digest_of_slug(name[1]), partition,
         watch_ms, effective_ms, unique_cells, implausible_ms, events, furthest_ms,
@@ -108,14 +105,14 @@ def _pair(
 
 
 def _scope(
-    partition: int, name: tuple[str, str], record: bytes, coverage: bytes, version: EntryId
+    partition: int, name: tuple[str, str], record: PairRecord, coverage: bytes, version: EntryId
 ) -> tuple[object, ...]:
     *state, scope, version_ms, version_seq = _pair(partition, name, record, coverage, version)
     return (*state[:3], scope, *state[3:], version_ms, version_seq)
 
 
 def _session(
-    partition: int, name: tuple[str, str, str], record: bytes, version: EntryId
+    partition: int, name: tuple[str, str, str], record: SessionRecord, version: EntryId
 ) -> tuple[object, ...]:
-    position_ms, time_us, *state = SessionRecord.unpack(record)
+    position_ms, time_us, *state = record
     return (*name, digest(*name[1:]), partition, position_ms, time_us or 0, *state, *version)

@@ -1,8 +1,8 @@
-"""What a user's record holds: totals, and the pair of its last event, which nearly every read of a pair is of.
+"""Where a user is: totals, and the pair and the session of its last event, which nearly everything that is asked is of.
 
 The twin of `read_user_record` in `lua/include/records.lua`, and of `read_coverage` in `lua/include/coverage.lua`. A
-record here is a user's with its stride before it, if it has one: the record itself is of the moment when it was
-written, and the stride says how far the viewer has come since.
+user's record is of the moment when it was written; its stride, under a key of its own, says how far the viewer has come
+since. Who is at no session has totals alone, and no stride.
 """
 
 from __future__ import annotations
@@ -10,112 +10,95 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from service.counters.records import PAIR_BYTES, TOTALS_BYTES, PairRecord, UserRecord
+from service.counters.records import PAIR_BYTES, TOTALS_BYTES, PairRecord, SessionRecord, UserRecord
+from service.limits import SEQ_WINDOW
 
 _STRIDE = Struct(">IIQQIQQQHI")
 _LENGTH = Struct(">H")
-_CLOCKS = Struct(">6Q")
-_PAIR = Struct(">5QIIIQ")
-_REST = Struct(">III")
-
-_CELL_MS = 1000
+_AT = Struct(">6Q 5Q3IQ II IQB3Q")
 
 
-class Stride(NamedTuple):
-    """`strides` heartbeats, each from where the one before ended, up to `position`, which is one more than it says."""
+class Current(NamedTuple):
+    """All of a user who is at a session; of the bitmap of its pair [`tail_first`, `tail_after`) is to be added."""
 
-    position: int
+    totals: UserRecord
+    pair: PairRecord
+    tail_first: int
     tail_after: int
-    time_us: int
-    seq_after: int
-    strides: int
-    effective_ms: int
-    active_us: int
-    appended: int
-    speed: int
-    scope: int
+    session: SessionRecord
 
 
-def totals_of(record: bytes) -> UserRecord:
-    if len(record) == TOTALS_BYTES:
-        return UserRecord.unpack(record)
-    stride = Stride(*_STRIDE.unpack_from(record))
-    offset = _behind_names(record)
-    watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us = _CLOCKS.unpack_from(record, offset)
-    _, tail_after, position = _REST.unpack_from(record, offset + _CLOCKS.size + _PAIR.size)
-    return UserRecord(
-        watch_ms + _watched_ms(stride, position),
-        effective_ms + stride.effective_ms,
-        unique_cells + stride.tail_after - tail_after,
-        events + stride.strides,
-        movies,
-        ids_swept_us,
-        stride.active_us,
-        stride.appended,
-    )
+def totals_of(stride: bytes | None, record: bytes) -> UserRecord:
+    return UserRecord.unpack(record) if len(record) == TOTALS_BYTES else read(stride or b"", record).totals
 
 
-def pair_of(record: bytes, slug: str, bitmap: bytes) -> tuple[PairRecord, bytes] | None:
+def pair_of(stride: bytes | None, record: bytes, slug: str, bitmap: bytes) -> tuple[PairRecord, bytes] | None:
     """The pair and its coverage, where the user's last event was of this movie; `bitmap` is what is stored of it."""
-    if len(record) == TOTALS_BYTES or _text(record, _STRIDE.size)[0] != slug.encode():
+    if stride is None or _text(stride, _STRIDE.size)[0] != slug.encode():
         return None
-    pair, first, after = _pair_at(record)
-    return pair, _with_tail(bitmap, first, after)
+    found = read(stride, record)
+    return found.pair, with_tail(bitmap, found.tail_first, found.tail_after)
 
 
-def counted_pair(state: bytes) -> PairRecord:
-    """What the script says of a pair right after an event: its record, or its user's, whose pair it is then."""
-    return PairRecord.unpack(state) if len(state) == PAIR_BYTES else _pair_at(state)[0]
+def counted_pair(stride: bytes, record: bytes) -> PairRecord:
+    """What the script says of a pair right after an event: its record, or its user's, who is at that pair."""
+    return PairRecord.unpack(record) if len(record) == PAIR_BYTES else read(stride, record).pair
 
 
-def _pair_at(record: bytes) -> tuple[PairRecord, int, int]:
-    """The pair that the user is at, and its tail."""
-    stride = Stride(*_STRIDE.unpack_from(record))
-    offset = _behind_names(record) + _CLOCKS.size
+def read(stride: bytes, record: bytes) -> Current:
+    """A user who is at a session. All fields at once: this is done for every single event."""
     (
-        watch_ms,
-        effective_ms,
-        unique_cells,
-        events,
-        implausible_ms,
-        verified_cells,
-        furthest_ms,
-        latest_ms,
-        latest_us,
-    ) = _PAIR.unpack_from(record, offset)
-    tail_first, tail_after, position = _REST.unpack_from(record, offset + _PAIR.size)
-    if stride.strides:
-        at_ms = stride.position - 1
-        furthest_ms = max(furthest_ms, at_ms)
-        if stride.time_us >= latest_us:
-            latest_ms, latest_us = at_ms, stride.time_us
-        if stride.tail_after > tail_after and verified_cells >= tail_first:
-            verified_cells = stride.tail_after
-    pair = PairRecord(
-        watch_ms + _watched_ms(stride, position),
-        effective_ms + stride.effective_ms,
-        unique_cells + stride.tail_after - tail_after,
-        events + stride.strides,
-        implausible_ms,
-        verified_cells,
-        furthest_ms,
-        latest_ms,
-        latest_us,
-        stride.scope,
-    )
-    return pair, tail_first, stride.tail_after
+        reached, stride_tail_after, time_us, seq_after, strides, stride_effective_ms, active_us, appended,
+        speed, scope,
+    ) = _STRIDE.unpack_from(stride)  # fmt: skip
+    (
+        user_watch_ms, user_effective_ms, user_unique_cells, user_events, movies, ids_swept_us,
+        watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
+        furthest_ms, latest_ms, latest_us, tail_first, tail_after,
+        position, since_us, playing, credited_ms, seq_before, seq_base,
+    ) = _AT.unpack_from(record)  # fmt: skip
+    window = record[_AT.size + (PAIR_BYTES + 8 if scope else 0) :]
+    stride_watch_ms = fresh_cells = 0
+    if strides:
+        stride_watch_ms, fresh_cells = reached - position, stride_tail_after - tail_after
+        position, since_us, playing = reached, time_us, 1
+        if reached > furthest_ms:
+            furthest_ms = reached - 1
+        if time_us >= latest_us:
+            latest_ms, latest_us = reached - 1, time_us
+        if fresh_cells and verified_cells >= tail_first:
+            verified_cells = stride_tail_after
+        if seq_after > seq_before:
+            seq_base, window = _add_seqs(seq_before, seq_after, seq_base, window)
+    return Current(
+        UserRecord(
+            user_watch_ms + stride_watch_ms, user_effective_ms + stride_effective_ms,
+            user_unique_cells + fresh_cells, user_events + strides, movies, ids_swept_us, active_us, appended,
+        ),
+        PairRecord(
+            watch_ms + stride_watch_ms, effective_ms + stride_effective_ms, unique_cells + fresh_cells,
+            events + strides, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us, scope,
+        ),
+        tail_first,
+        stride_tail_after,
+        SessionRecord(
+            position - 1 if position else None, time_us or None, since_us or None, playing > 0, speed,
+            credited_ms + stride_watch_ms, seq_after - 1 if seq_after else None, seq_base, window,
+        ),
+    )  # fmt: skip
 
 
-def _watched_ms(stride: Stride, position: int) -> int:
-    return stride.position - position if stride.strides else 0
+def _add_seqs(first: int, after: int, base: int, window: bytes) -> tuple[int, bytes]:
+    """Where the window begins, and the window, with all `seq` from `first` to before `after`.
 
-
-def _behind_names(record: bytes) -> int:
-    """Where the slug and the session end."""
-    (length,) = _LENGTH.unpack_from(record, _STRIDE.size)
-    offset = _STRIDE.size + _LENGTH.size + length
-    (length,) = _LENGTH.unpack_from(record, offset)
-    return int(offset + _LENGTH.size + length)
+    As `lua/include/sequence.lua` has them.
+    """
+    seen = int.from_bytes(window, "little") | ((1 << (after - first)) - 1) << (first - base)
+    passed = max(0, (after - SEQ_WINDOW - base) // 8)
+    seen, base = seen >> 8 * passed, base + 8 * passed
+    while seen & 255 == 255:
+        seen, base = seen >> 8, base + 8
+    return base, seen.to_bytes((seen.bit_length() + 7) // 8, "little")
 
 
 def _text(record: bytes, offset: int) -> tuple[bytes, int]:
@@ -124,7 +107,7 @@ def _text(record: bytes, offset: int) -> tuple[bytes, int]:
     return record[offset + _LENGTH.size : end], end
 
 
-def _with_tail(bitmap: bytes, first: int, after: int) -> bytes:
+def with_tail(bitmap: bytes, first: int, after: int) -> bytes:
     """The bitmap with the cells [first, after), from which on it has none itself."""
     if after == first:
         return bitmap

@@ -57,10 +57,7 @@ class Reader:
         stride, record = await self._fetching.fetch(
             partition, [keys.stride(partition, name), keys.user(partition, name)]
         )
-        if record:
-            found: UserRecord | None = current.totals_of((stride or b"") + record)
-        else:
-            found = await self._absent_user(partition, name)
+        found = current.totals_of(stride, record) if record else await self._absent_user(partition, name)
         if found is None or not found.events:
             raise NotFound(f"no event of user {name!r} was ever received")
         return found
@@ -76,7 +73,7 @@ class Reader:
                 keys.coverage(partition, name, slug),
             ],
         )
-        found = current.pair_of(stride + record, slug, bitmap or b"") if stride and record else None
+        found = current.pair_of(stride, record, slug, bitmap or b"") if record else None
         found = found or await self._other_pair(partition, name, slug)
         if found is None:
             raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")

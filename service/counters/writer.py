@@ -294,7 +294,7 @@ def _distribute(shares: list[Share], reply: list[bytes]) -> None:
         if share.wants_state:
             stride, record = reply[state_at : state_at + 2]
             if record:  # of who is absent there is none
-                state = counted_pair(stride + record)
+                state = counted_pair(stride, record)
             state_at += 2
         if not share.answer.done():
             share.answer.set_result((outcomes[start:end], state))

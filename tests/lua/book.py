@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.counters import images, keys, packing, scripts
-from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
 from service.counters.servers import home_of
+from service.counters.states import read_states
 from service.limits import SEQ_WINDOW
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
     from service.events.event import Event
     from service.rules.constants import Constants
     from service.rules.model import Model, Totals
@@ -100,33 +101,26 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
     triples = [(*pair, session) for pair, found in model.pairs.items() for session in found.sessions]
     for triple in triples:
         names.place_session(*triple)
-    users, slugs = list(names.users), list(names.movies)
-    pairs = [(users[user], slugs[movie]) for user, movie in names.pairs]
-    reply = await scripts.call_one(
-        redis,
-        "state",
-        [keys.log(partition)],
-        [packing.pack_names(names)],
-    )
-    _, user_records, movie_records, pair_records, coverages, session_records, scopes = reply
+    pairs = names.named_pairs()
+    states = await read_states(redis, partition, names)
     return {
         "users": {
             name: await _user(redis, partition, name, record, since_us)
-            for name, record in zip(users, user_records, strict=True)
+            for name, record in zip(names.users, states.users, strict=True)
         },
-        "movies": {slug: _movie(record) for slug, record in zip(slugs, movie_records, strict=True)},
+        "movies": {slug: _movie(record) for slug, record in zip(names.movies, states.movies, strict=True)},
         "pairs": {
-            pair: await _pair(redis, partition, pair, record, coverage or b"")
-            for pair, record, coverage in zip(pairs, pair_records, coverages, strict=True)
+            pair: _pair(record, coverage)
+            for pair, record, coverage in zip(pairs, states.pairs, states.coverages, strict=True)
         },
         "scopes": {
-            (*pair, scope): (PairRecord.unpack(record), seen_in(coverage or b""))
-            for pair, found in zip(pairs, scopes, strict=True)
-            for scope, record, coverage in zip(*[iter(found or ())] * 3, strict=True)
+            (*pair, scope): (record, seen_in(coverage))
+            for pair, found in zip(pairs, states.scopes, strict=True)
+            for scope, record, coverage in found
         },
         "sessions": {
             (*pairs[pair], session): _session_record(record)
-            for (pair, session), record in zip(names.sessions, session_records, strict=True)
+            for (pair, session), record in zip(names.sessions, states.sessions, strict=True)
         },
     }
 
@@ -159,22 +153,22 @@ def _remembered(ids: Iterable[tuple[str, int]], since_us: int) -> dict[str, int]
     return {identity: received_us for identity, received_us in sorted(ids) if received_us > since_us}
 
 
-async def _user(redis: Redis, partition: int, name: str, record: bytes, since_us: int) -> tuple[object, ...]:
-    user = UserRecord.unpack(record)
+async def _user(
+    redis: Redis, partition: int, name: str, user: UserRecord | None, since_us: int
+) -> tuple[object, ...]:
+    assert user
     scored: Any = await redis.zrange(keys.ids(partition, name), 0, -1, withscores=True)
     ids = ((identity.decode(), int(score)) for identity, score in scored)
     return (*user[:5], _remembered(ids, since_us))
 
 
-def _movie(record: bytes) -> tuple[int, ...]:
-    movie = MovieRecord.unpack(record)
+def _movie(movie: MovieRecord | None) -> tuple[int, ...]:
+    assert movie
     return movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.events, movie.viewers
 
 
-async def _pair(
-    redis: Redis, partition: int, names: tuple[str, str], record: bytes, coverage: bytes
-) -> tuple[object, ...]:
-    pair = PairRecord.unpack(record)
+def _pair(pair: PairRecord | None, coverage: bytes) -> tuple[object, ...]:
+    assert pair
     return (
         *pair[:7],
         pair.latest_ms if pair.latest_us else None,
@@ -189,8 +183,8 @@ def seen_in(bitmap: bytes) -> int:
     return int(format(int.from_bytes(bitmap), f"0{len(bitmap) * 8}b")[::-1], 2)
 
 
-def _session_record(record: bytes) -> tuple[object, ...]:
-    session = SessionRecord.unpack(record)
+def _session_record(session: SessionRecord | None) -> tuple[object, ...]:
+    assert session
     assert len(session.seq_window) <= SEQ_WINDOW // 8 + 1
     return (*session[:7], frozenset(seqs_of(session)))
 

@@ -123,7 +123,7 @@ async def agree_where_users_are(redis: Redis, model: Model) -> None:
     bitmaps: list[Any] = await redis.mget([keys.coverage(PARTITION, *name) for name in names])
     found = 0
     for (user, slug), stride, record, bitmap in zip(names, strides, users, bitmaps, strict=True):
-        if current_pair := current.pair_of((stride or b"") + record, slug, bitmap or b""):
+        if current_pair := current.pair_of(stride, record, slug, bitmap or b""):
             pair = model.pairs[user, slug]
             assert current_pair == (images.record_of(pair), coverage.bitmap_of(pair.seen))
             found += 1
