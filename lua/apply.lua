@@ -60,11 +60,18 @@ local function count_played(counters, tag, kind, at_ms, from_ms, time_us, start_
     watch_ms, effective, beyond_ms)
   local fresh_cells = claim and mark_ranges(counters, tag, claim.ranges) or mark_span(counters, tag, start_ms, end_ms)
   add_totals(counters, watch_ms, effective, fresh_cells)
-  if fresh_cells > 0 and start_ms < (counters.verified_cells + 1) * CELL_MS then follow_coverage(counters, tag) end
   counters.implausible_ms = counters.implausible_ms + beyond_ms
   move_pair(counters, kind, at_ms, from_ms, claim and claim.furthest_ms or 0, time_us)
   counters.changed = true
   return fresh_cells
+end
+
+-- Has the tail of a session's pair, and of its scope, where its next event will begin.
+local function keep_tails(session, tag)
+  if not session.position_ms then return end
+  local pair, cell = session.pair, math.floor(session.position_ms / CELL_MS)
+  if not is_in_tail(pair, cell) then move_tail(pair, tag, cell) end
+  if pair.current and not is_in_tail(pair.current, cell) then move_tail(pair.current, tag, cell) end
 end
 
 -- Whether an event was seen before. Its id is remembered here if not; its seq later, when its session is changed.
@@ -112,6 +119,7 @@ local function apply_to(session, movie, run, tag, constants, offset, appended,
       add_seq(session.seq_max, session.seq_base, session.seq_window, seq)
   end
   if not late then move_session(session, kind, at_ms, time_us, speed) end
+  keep_tails(session, tag)
   user.active_us, user.appended = math.max(user.active_us, received_us), appended
   if id ~= '' then sweep_ids(ids_key(tag, user.name), user, received_us, constants) end
   user.moved_to, movie.changed, session.changed = session, true, true

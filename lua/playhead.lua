@@ -10,10 +10,10 @@
 -- @include include/natives.lua
 -- @include include/names.lua
 -- @include include/sequence.lua
+-- @include include/coverage.lua
 -- @include include/records.lua
 -- @include include/run.lua
 -- @include include/spans.lua
--- @include include/coverage.lua
 -- @include include/scopes.lua
 -- @include include/ids.lua
 -- @include include/counters.lua

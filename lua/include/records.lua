@@ -9,7 +9,7 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 -- as the one before. All other pairs and sessions are in the user's hash. Of whom all is in the hash the record is the
 -- totals alone.
 --
---   clocks (the totals without their last two), pair without its scope, tail_first, tail_after (include/coverage.lua),
+--   clocks (the totals without their last two), pair without its scope, tail (include/coverage.lua),
 --   session without what the stride has of it, of a pair that was cut its current scope, as a pair with a tail
 --   (include/scopes.lua), seq window
 --
@@ -21,25 +21,24 @@ local MOVIE = '>I8I8I8I8I8'         -- watch_ms effective_ms unique_cells viewer
 -- Of a user, `active_us` is when its last event was received, and `appended` how many events its partition had then: once
 -- Postgres has a snapshot of all of those, the user may leave (evict.lua).
 local USER_TOTALS, USER_PAIR, USER_SESSION = '>' .. TOTALS, '>' .. PAIR, '>' .. SESSION
-local STRIDE = 'I4I4I8I8I4I8I8I8I2I4' -- position_ms + 1 (0: the next event cannot go on) tail_after time_us seq_max + 1 (0: none) strides effective_ms active_us appended speed scope
-local NAMES = 'I2c0I2c0'
-local AT = 'I8I8I8I8I8I8' .. 'I8I8I8I8I8I4I4I4I8' .. 'I4I4' .. 'I4I8I1I8I8I8'
+local STRIDE = 'I4I4I4I8I8I4I8I8I8I2I4' -- position_ms + 1 (0: the next event cannot go on) tail_after unseen_until time_us seq_max + 1 (0: none) strides effective_ms active_us appended speed scope
+local NAMES, TAIL = 'I2c0I2c0', 'I4I4I4' -- tail_first tail_after unseen_until
+local AT = 'I8I8I8I8I8I8' .. 'I8I8I8I8I8I4I4I4I8' .. TAIL .. 'I4I8I1I8I8I8'
 local USER_STRIDE, USER_STRIDE_NEXT = '>' .. STRIDE .. NAMES, '>' .. STRIDE .. 'c0'
 local USER_AT, USER_AT_PACKED = '>' .. STRIDE .. NAMES .. AT, '>' .. AT .. 'c0'
-local USER_SCOPE = '>' .. PAIR .. 'I4I4'
-local TOTALS_BYTES, STRIDE_BYTES, SCOPE_BYTES = 64, 58, 72
-
-local CELL_MS = 1000
+local USER_SCOPE = '>' .. PAIR .. TAIL
+local TOTALS_BYTES, STRIDE_BYTES, SCOPE_BYTES = 64, 62, 76
 
 -- Tables are written with all their fields at once: one that grows field by field is rehashed four times on the way,
 -- which costs more than the commands of an event. So what is not there is false, not nil.
 
 local function make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, scope, tail_first, tail_after)
+    latest_ms, latest_us, scope, tail_first, tail_after, unseen_until)
   return {
     slug = slug, watch_ms = watch_ms, effective_ms = effective_ms, unique_cells = unique_cells, events = events,
     implausible_ms = implausible_ms, verified_cells = verified_cells, furthest_ms = furthest_ms,
     latest_ms = latest_ms, latest_us = latest_us, scope = scope, tail_first = tail_first, tail_after = tail_after,
+    unseen_until = unseen_until,
     user = false, sessions = {}, changed = false, of_scope = false, current = false, listed = false,
   }
 end
@@ -62,12 +61,12 @@ end
 
 -- A pair from the user's hash. What it covers is in its bitmap, and nothing of it lies behind `furthest_ms`.
 local function read_pair_record(slug, record)
-  if not record then return make_pair(slug, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) end
+  if not record then return make_pair(slug, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, UNBOUNDED) end
   local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us,
     scope = struct_unpack(USER_PAIR, record)
   local reach = math.ceil(furthest_ms / CELL_MS)
   return make_pair(slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, scope, reach, reach)
+    latest_ms, latest_us, scope, reach, reach, UNBOUNDED)
 end
 
 local function read_session_record(name, pair, record)
@@ -81,15 +80,15 @@ end
 -- The current scope of the pair that a user is at, from the user's record.
 local function read_user_scope(pair, record, offset)
   local watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us,
-    scope, tail_first, tail_after = struct_unpack(USER_SCOPE, record, offset)
+    scope, tail_first, tail_after, unseen_until = struct_unpack(USER_SCOPE, record, offset)
   local counters = make_pair(pair.slug, watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
-    furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after)
+    furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after, unseen_until)
   counters.user, counters.of_scope = pair.user, scope
   return counters
 end
 
--- Moves a pair, or a scope of it, from `start_ms` on to `at_ms` by a stride. It begins within the tail, so the cells that
--- are new lie behind it.
+-- Moves a pair, or a scope of it, from `start_ms` on to `at_ms` by a stride. It begins in the tail, and ends before anything
+-- that was seen behind that.
 local function stride_pair(counters, start_ms, at_ms, time_us, strides, effective_ms)
   counters.watch_ms, counters.effective_ms = counters.watch_ms + at_ms - start_ms, counters.effective_ms + effective_ms
   counters.events, counters.furthest_ms = counters.events + strides, math.max(counters.furthest_ms, at_ms)
@@ -123,13 +122,13 @@ local function read_user_record(name, record)
       struct_unpack(USER_TOTALS, record)
     return make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, false)
   end
-  local stride_position, _, time_us, seq_after, strides, stride_effective_ms, active_us, appended, speed, scope,
+  local stride_position, _, _, time_us, seq_after, strides, stride_effective_ms, active_us, appended, speed, scope,
     slug, session, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us,
     pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms, verified_cells, furthest_ms,
-    latest_ms, latest_us, tail_first, tail_after,
+    latest_ms, latest_us, tail_first, tail_after, unseen_until,
     position, since_us, playing, credited_ms, seq_max, seq_base, offset = struct_unpack(USER_AT, record)
   local pair = make_pair(slug, pair_watch_ms, pair_effective_ms, pair_unique_cells, pair_events, implausible_ms,
-    verified_cells, furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after)
+    verified_cells, furthest_ms, latest_ms, latest_us, scope, tail_first, tail_after, unseen_until)
   local at = make_session(session, pair, position, time_us, since_us, playing, speed, credited_ms, seq_max, seq_base,
     string_sub(record, scope > 0 and offset + SCOPE_BYTES or offset))
   local user = make_user(name, watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us, active_us, appended, at)
@@ -165,14 +164,14 @@ end
 local function pack_user_scope(counters)
   return struct_pack(USER_SCOPE, counters.watch_ms, counters.effective_ms, counters.unique_cells, counters.events,
     counters.implausible_ms, counters.verified_cells, counters.furthest_ms, counters.latest_ms, counters.latest_us,
-    counters.of_scope, counters.tail_first, counters.tail_after)
+    counters.of_scope, counters.tail_first, counters.tail_after, counters.unseen_until)
 end
 
--- Whether a heartbeat that goes on from this cell marks nothing before the tail, and leaves no hole before itself; and
--- whether it is plain where the first hole will be: where the tail ends, or where it was.
+-- Whether a heartbeat may go on from this cell: it lies in the tail; and it is plain where the first hole will be: where the
+-- tail ends, or where it was.
 local function can_go_on(counters, cell)
   local is_plain = counters.verified_cells < counters.tail_first or counters.verified_cells == counters.tail_after
-  return is_plain and cell >= counters.tail_first and cell <= counters.tail_after
+  return is_plain and is_in_tail(counters, cell)
 end
 
 -- Where the next stride of a session begins, + 1; 0 where its next event is to be counted as any other.
@@ -190,13 +189,14 @@ local function pack_user(user, session)
   local scope = pair.scope > 0 and pack_user_scope(pair.current) or ''
   local position = session.position_ms and session.position_ms + 1 or 0
   local seq_after = session.seq_max and session.seq_max + 1 or 0
-  local stride = struct_pack(USER_STRIDE, next_stride(session), pair.tail_after, session.time_us, seq_after, 0, 0,
+  local unseen_until = pair.scope > 0 and math.min(pair.unseen_until, pair.current.unseen_until) or pair.unseen_until
+  local stride = struct_pack(USER_STRIDE, next_stride(session), pair.tail_after, unseen_until, session.time_us, seq_after, 0, 0,
     user.active_us, user.appended, session.speed, pair.scope, #pair.slug, pair.slug, #session.name, session.name)
   return stride, struct_pack(USER_AT_PACKED,
     user.watch_ms, user.effective_ms, user.unique_cells, user.events, user.movies, user.ids_swept_us,
     pair.watch_ms, pair.effective_ms, pair.unique_cells, pair.events, pair.implausible_ms,
     pair.verified_cells, pair.furthest_ms, pair.latest_ms, pair.latest_us, pair.tail_first, pair.tail_after,
-    position, session.since_us, session.playing and 1 or 0, session.credited_ms, seq_after, session.seq_base,
+    pair.unseen_until, position, session.since_us, session.playing and 1 or 0, session.credited_ms, seq_after, session.seq_base,
     scope .. session.seq_window)
 end
 

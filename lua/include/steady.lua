@@ -18,7 +18,7 @@ end
 -- Gives the outcome and the user's new stride; nothing where the event is none of this kind. `appended` is the log's count
 -- with this event.
 local function go_on(stride, movie, name, timed, at_ms, speed, time_us, received_us, seq, appended, constants)
-  local position, tail_after, since_us, seq_after, strides, stride_effective_ms, active_us, _, at_speed, scope, slug, session =
+  local position, tail_after, unseen_until, since_us, seq_after, strides, stride_effective_ms, active_us, _, at_speed, scope, slug, session =
     struct_unpack(USER_STRIDE, stride)
   local watch_ms = at_ms - position + 1
   if position == 0 or watch_ms < 0 or watch_ms > constants.heartbeat_gap_ms or slug ~= movie.slug or session ~= name
@@ -28,12 +28,13 @@ local function go_on(stride, movie, name, timed, at_ms, speed, time_us, received
   end
 
   local after, fresh_cells = (at_ms + -at_ms % CELL_MS) / CELL_MS, 0
+  if after >= unseen_until then return end
   if watch_ms > 0 and after > tail_after then fresh_cells, tail_after = after - tail_after, after end
   local effective = at_speed == NORMAL_SPEED and watch_ms or effective_ms(watch_ms, at_speed)
   movie.watch_ms, movie.effective_ms = movie.watch_ms + watch_ms, movie.effective_ms + effective
   movie.unique_cells, movie.events = movie.unique_cells + fresh_cells, movie.events + 1
   movie.changed = true
-  return spell_outcome(watch_ms, scope), struct_pack(USER_STRIDE_NEXT, at_ms + 1, tail_after, time_us,
+  return spell_outcome(watch_ms, scope), struct_pack(USER_STRIDE_NEXT, at_ms + 1, tail_after, unseen_until, time_us,
     seq and seq + 1 or seq_after, strides + 1, stride_effective_ms + effective, active_us > received_us and active_us or received_us,
     appended, at_speed, scope, string_sub(stride, STRIDE_BYTES + 1))
 end

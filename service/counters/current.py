@@ -13,9 +13,10 @@ from typing import NamedTuple
 from service.counters.records import PAIR_BYTES, TOTALS_BYTES, PairRecord, SessionRecord, UserRecord
 from service.limits import SEQ_WINDOW
 
-_STRIDE = Struct(">IIQQIQQQHI")
+_STRIDE = Struct(">IIIQQIQQQHI")
 _LENGTH = Struct(">H")
-_AT = Struct(">6Q 5Q3IQ II IQB3Q")
+_AT = Struct(">6Q 5Q3IQ 3I IQB3Q")
+_SCOPE_BYTES = PAIR_BYTES + 12
 
 
 class Current(NamedTuple):
@@ -48,16 +49,16 @@ def counted_pair(stride: bytes, record: bytes) -> PairRecord:
 def read(stride: bytes, record: bytes) -> Current:
     """A user who is at a session. All fields at once: this is done for every single event."""
     (
-        reached, stride_tail_after, time_us, seq_after, strides, stride_effective_ms, active_us, appended,
+        reached, stride_tail_after, _, time_us, seq_after, strides, stride_effective_ms, active_us, appended,
         speed, scope,
     ) = _STRIDE.unpack_from(stride)  # fmt: skip
     (
         user_watch_ms, user_effective_ms, user_unique_cells, user_events, movies, ids_swept_us,
         watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
-        furthest_ms, latest_ms, latest_us, tail_first, tail_after,
+        furthest_ms, latest_ms, latest_us, tail_first, tail_after, _,
         position, since_us, playing, credited_ms, seq_before, seq_base,
     ) = _AT.unpack_from(record)  # fmt: skip
-    window = record[_AT.size + (PAIR_BYTES + 8 if scope else 0) :]
+    window = record[_AT.size + (_SCOPE_BYTES if scope else 0) :]
     stride_watch_ms = fresh_cells = 0
     if strides:
         stride_watch_ms, fresh_cells = reached - position, stride_tail_after - tail_after
@@ -108,9 +109,9 @@ def _text(record: bytes, offset: int) -> tuple[bytes, int]:
 
 
 def with_tail(bitmap: bytes, first: int, after: int) -> bytes:
-    """The bitmap with the cells [first, after), from which on it has none itself."""
+    """The bitmap with the cells [first, after)."""
     if after == first:
         return bitmap
-    size = -(-after // 8)
+    size = max(len(bitmap), -(-after // 8))
     ones = (1 << (after - first)) - 1 << (size * 8 - after)
-    return (int.from_bytes(bitmap.ljust(size, b"\0")[:size]) | ones).to_bytes(size)
+    return (int.from_bytes(bitmap.ljust(size, b"\0")) | ones).to_bytes(size)
