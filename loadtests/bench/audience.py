@@ -61,8 +61,10 @@ def as_json(moment: Moment) -> bytes:
 def audience(
     viewers: int = 20_000, seed: int = 1, *, movies: int = MOVIES, name: str = "v"
 ) -> Iterator[Moment]:
-    """Rounds of all viewers, each time in another order, without end: a heartbeat each, or what else happens.
+    """Rounds of all viewers without end: a heartbeat each, or what else happens.
 
+    Each keeps its place in the round, as a player that says something every 10 s does: two events of one viewer are
+    never under way at the same moment.
     `name` begins the names of users, so that two audiences are of different people.
     """
     chance = Random(seed)
@@ -76,8 +78,8 @@ def audience(
 
     playing = [opened(number, 1) for number in range(viewers)]
     order = list(range(viewers))
+    chance.shuffle(order)
     while True:
-        chance.shuffle(order)
         for number in order:
             player, dice = playing[number], chance.random()
             if dice < LEAVE_FRACTION or player.at_ms > MOVIE_MS:
