@@ -32,6 +32,11 @@ VERSION_MIN = (7, 0)
 PARTITIONS_KEY = "playhead:partitions"
 """How many ways the users in this Redis are spread. Outside of all partitions, and read on its own."""
 
+RECORDS_KEY = "playhead:records"
+RECORDS = 2
+"""Which records (`lua/include/records.lua`) this Redis holds: those of another playhead would be read as nonsense. The
+first ones had no number."""
+
 T = TypeVar("T")
 
 
@@ -57,12 +62,19 @@ async def verify(redis: Redis, partitions: int) -> None:
         for server in (await _each(await nodes_of(redis), _info)).values():
             _refuse_unfit(server, in_cluster=isinstance(redis, Cluster))
         await _each(await servers_of(redis), scripts.load)
-        await redis.setnx(PARTITIONS_KEY, partitions)
-        stored = int(await redis.get(PARTITIONS_KEY) or 0)
+        if not await redis.exists(PARTITIONS_KEY):  # set last: whoever finds it finds both
+            await redis.setnx(RECORDS_KEY, RECORDS)
+            await redis.setnx(PARTITIONS_KEY, partitions)
+        stored, records = int(await redis.get(PARTITIONS_KEY) or 0), int(await redis.get(RECORDS_KEY) or 1)
     except ResponseError as refused:
         raise CannotStart(f"Redis cannot be used: {refused}") from refused
     except (RedisError, OSError) as failed:
         raise RedisUnavailable(f"Redis cannot be reached: {failed or type(failed).__name__}") from failed
+    if records != RECORDS:
+        raise CannotStart(
+            f"the counters in this Redis are another playhead's (records {records}, this one has {RECORDS}):"
+            " let that one flush them, then empty this Redis; all of it is brought back from Postgres"
+        )
     if stored != partitions:
         raise CannotStart(
             f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this Redis is spread over {stored}:"
