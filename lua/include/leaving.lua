@@ -3,9 +3,14 @@
 -- Whether nothing came from the user for so long, and Postgres has all that came. Who was erased has nothing to wait for.
 -- `record` is the user's with its stride.
 local function may_leave(record, idle_since_us, snapshotted)
-  local is_at = #record > TOTALS_BYTES
-  local _, _, _, _, movies, _, active_us, appended = struct.unpack(is_at and USER_STRIDE or USER_TOTALS, record)
-  return appended <= snapshotted and (active_us < idle_since_us or not is_at and movies == 0)
+  local is_empty, active_us, appended, movies, _ = false, 0, 0, 0, nil
+  if #record == TOTALS_BYTES then
+    _, _, _, _, movies, _, active_us, appended = struct.unpack(USER_TOTALS, record)
+    is_empty = movies == 0
+  else
+    _, _, _, _, _, _, _, active_us, appended = struct.unpack(USER_STRIDE, record)
+  end
+  return appended <= snapshotted and (active_us < idle_since_us or is_empty)
 end
 
 -- Whether somebody who is not here may have been evicted: then Postgres knows.

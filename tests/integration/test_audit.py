@@ -54,7 +54,7 @@ async def filled_aside(town: Town) -> tuple[str, str]:
     for user, slug in town.model.pairs:
         stride = await town.redis.get(keys.stride(PARTITION, user))
         assert isinstance(stride, bytes)
-        at = stride[60 : 60 + int.from_bytes(stride[58:60])].decode()
+        at = stride[64 : 64 + int.from_bytes(stride[62:64])].decode()
         if slug != at:
             return user, slug
     raise AssertionError("nobody watched two movies")

@@ -252,7 +252,7 @@ async def _active_now(redis: Redis, user: str) -> bytes:
     """The user's stride, as if an event had just come."""
     stride = await redis.get(keys.stride(PARTITION, user))
     assert isinstance(stride, bytes)
-    return stride[:36] + (2**52).to_bytes(8, "big") + stride[44:]
+    return stride[:40] + (2**52).to_bytes(8, "big") + stride[48:]
 
 
 async def test_memory_that_gets_scarce_lets_users_go_sooner(town: Town) -> None:
