@@ -100,7 +100,7 @@ end
 -- Removes everything of a user but what it gave to movies.
 local function forget_user(tag, user)
   for _, slug in ipairs(slugs_of(tag, user)) do redis.call('DEL', coverage_key(tag, user.name, slug)) end
-  forget_scopes(tag, user.name)
+  forget_scopes(tag, user)
   local name = user.name
   redis.call('DEL', user_key(tag, name), stride_key(tag, name), pairs_key(tag, name), recent_key(tag, name), ids_key(tag, name))
 end

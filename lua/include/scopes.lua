@@ -66,9 +66,12 @@ local function read_scopes(tag, pair)
   return found
 end
 
-local function forget_scopes(tag, name)
-  for _, field in ipairs(redis.call('HKEYS', scopes_key(tag, name))) do
-    redis.call('DEL', scope_coverage_key(tag, name, field))
+-- Removes all scopes of a user, the one in its record too.
+local function forget_scopes(tag, user)
+  local current = user.at and user.at.pair.current
+  if current then redis.call('DEL', bitmap_of(current, tag)) end
+  for _, field in ipairs(redis.call('HKEYS', scopes_key(tag, user.name))) do
+    redis.call('DEL', scope_coverage_key(tag, user.name, field))
   end
-  redis.call('DEL', scopes_key(tag, name))
+  redis.call('DEL', scopes_key(tag, user.name))
 end
