@@ -1,4 +1,4 @@
--- The records in which counters are kept. Their twins are in service/counters/records.py.
+-- The records in which counters are kept. Their twins are in service/counters/records.py and current.py.
 
 local TOTALS = 'I8I8I8I8I8I8I8I8'   -- watch_ms effective_ms unique_cells events movies ids_swept_us active_us appended
 local PAIR = 'I8I8I8I8I8I4I4I4I8I4' -- watch_ms effective_ms unique_cells events implausible_ms verified_cells furthest_ms latest_ms latest_us (0: none) scope

@@ -28,9 +28,10 @@ local function open_run(blob)
   names, offset = read_texts(blob, offset, users)
   slugs, offset = read_texts(blob, offset, movies)
   return {
-    blob = blob, size = size, offset = offset, names = names, slugs = slugs, tag = false, wanted = '',
-    strides = {}, records = {}, has_evicted = false, appended = false, has_counted = false, outcomes = false, refusal = false,
-    stream_key = false, log_key = false, keys = false, keys_at = false, users = {}, movies = {}, pairs = {}, sessions = {}, scopes = {}, went_on = {},
+    blob = blob, size = size, offset = offset, names = names, slugs = slugs, tag = false, stream_key = false,
+    log_key = false, wanted = '', keys = false, keys_at = false, strides = {}, records = {}, went_on = {}, users = {},
+    movies = {}, pairs = {}, sessions = {}, scopes = {}, has_evicted = false, appended = false, has_counted = false,
+    outcomes = false, refusal = false,
   }
 end
 
