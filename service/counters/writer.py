@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 GATHER_EVENTS = 32
 """With fewer than these a call is worth a moment's waiting, in which those who were just answered come back: what it
-costs beside its events is some five times what one of them costs."""
+costs beside its events is what some ten of them cost."""
 
 GATHER_SECONDS_MAX = 0.002
 """Less than an fsync takes at its worst."""
