@@ -31,15 +31,28 @@ async def apply(
     token: str = "1",
     repeated: bool = False,
 ) -> list[str]:
-    """One call of the script, past the writer; gives the outcomes."""
-    run = packing.pack(events)
+    """One call of the script for one run, past the writer; gives the outcomes."""
+    (outcomes,) = await apply_each(redis, {partition: events}, constants, token, repeated)
+    if isinstance(outcomes, Exception):
+        raise outcomes
+    return outcomes.decode().split(",")
+
+
+async def apply_each(
+    redis: Redis,
+    events: dict[int, list[Event]],
+    constants: Constants,
+    token: str = "1",
+    repeated: bool = False,
+    wanted: bytes = b"",
+) -> list[Any]:
+    """One call for runs of several partitions; gives outcomes or why there are none, then states."""
     reply = await scripts.call_one(
         redis,
         "apply",
         [
-            keys.stream(partition),
-            keys.log(partition),
-            keys.call(partition, "test"),
+            *(key for partition in events for key in (keys.stream(partition), keys.log(partition))),
+            keys.call(min(events), "test"),
         ],
         [
             token,
@@ -49,16 +62,11 @@ async def apply(
             constants.implausible_tolerance_ms,
             constants.idempotency_window_us,
             10**9,
-            home_of(redis, keys.log(partition)),
-            run,
-            b"",
+            home_of(redis, keys.log(min(events))),
+            *(word for run in events.values() for word in (packing.pack(run), wanted)),
         ],
     )
-    outcomes = scripts.translated(reply[0])
-    if isinstance(outcomes, Exception):
-        raise outcomes
-    assert isinstance(outcomes, bytes)
-    return outcomes.decode().split(",")
+    return [scripts.translated(answer) for answer in reply]
 
 
 def book_of_model(model: Model, since_us: int) -> Book:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from service.counters import keys, scripts
-from service.errors import RedisUnavailable
+from service.counters.current import counted_pair
+from service.errors import NotRecovered, RedisUnavailable
 from service.events.event import Event
 from service.rules.constants import Constants
-from tests.lua.book import apply
+from tests.lua.book import apply, apply_each
 from tests.opening import open_partitions
 
 if TYPE_CHECKING:
@@ -76,6 +77,22 @@ async def test_a_repeated_call_answers_again_and_counts_once(redis: Redis) -> No
     assert await apply(redis, 0, [EVENT], Constants(), token="7", repeated=True) == ["10000"]
     assert await apply(redis, 0, [EVENT], Constants(), token="8", repeated=True) == ["0"]
     assert await redis.xlen(keys.stream(0)) == 2
+
+
+async def test_a_call_of_several_partitions_refuses_each_for_itself(redis: Redis) -> None:
+    """And says the same again when it is repeated, though the partition is open by then."""
+    await open_partitions(redis, 0)
+    runs = {1: [EVENT, EVENT._replace(at_ms=20_000)], 0: [EVENT, EVENT._replace(at_ms=20_000)]}
+    for repeated in (False, True):
+        refused, counted, *states = await apply_each(redis, runs, Constants(), "7", repeated, wanted=b"01")
+        assert isinstance(refused, NotRecovered)
+        assert counted == b"10000,10000"
+        stride, record = states
+        pair = counted_pair(stride, record)
+        assert (pair.events, pair.watch_ms, pair.latest_ms) == (2, 20_000, 20_000)
+        await open_partitions(redis, 0, 1)
+    assert await redis.xlen(keys.stream(0)) == 1
+    assert not await redis.exists(keys.stream(1))
 
 
 async def test_every_key_carries_the_hash_tag_of_its_partition(redis: Redis) -> None:
