@@ -2,15 +2,14 @@
 -- ten events are of this kind. It reads and writes its user's stride (include/records.lua), makes no table and no command,
 -- and costs a fraction of the way for all events (lua/apply.lua), which counts the same: tests/lua/test_model.py drives both.
 
--- Outcomes as they are told: spelling a number takes longer than all that it is made of. No more than the heartbeat gap
--- has milliseconds.
-local SPELLED = {}
+-- Outcomes as they are told are remembered, those below half a minute: spelling a number costs more than counting it.
+local SPELLED, SPELLED_MS_MAX = {}, 30000
 
 local function spell_outcome(watch_ms, scope)
   local spelled = SPELLED[watch_ms]
   if not spelled then
     spelled = string.format('%.0f', watch_ms)
-    SPELLED[watch_ms] = spelled
+    if watch_ms <= SPELLED_MS_MAX then SPELLED[watch_ms] = spelled end
   end
   return scope > 0 and spelled .. '@' .. scope or spelled
 end

@@ -35,7 +35,7 @@ async def apply(
     (outcomes,) = await apply_each(redis, {partition: events}, constants, token, repeated)
     if isinstance(outcomes, Exception):
         raise outcomes
-    return outcomes.decode().split(",")
+    return str(outcomes.decode()).split(",")
 
 
 async def apply_each(
