@@ -214,7 +214,7 @@ local function apply_run(run, constants, reply)
     local wants_state, outcome, stride, record = i <= wanted_max and string.byte(wanted, i) == WANTED
     outcome, offset, stride, record = apply_event(run, offset, tag, constants, appended + 1, wants_state)
     outcomes[i] = outcome
-    if outcome ~= 'D' and outcome ~= 'A' then appended = appended + 1 end
+    if has_counted(outcome) then appended = appended + 1 end
     if wants_state then
       reply[n + 1], reply[n + 2] = stride, record
       n = n + 2
