@@ -39,12 +39,18 @@ def end_with_supervisor(death_signal: signal.Signals) -> None:
 
 
 class PythonProcess:
-    """`python -m MODULE ARGUMENTS` in a session of its own: a terminal's Ctrl-C reaches the supervisor only."""
+    """`python -m MODULE ARGUMENTS` in a session of its own: a terminal's Ctrl-C reaches the supervisor only.
 
-    def __init__(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    Of the open files here it has those whose numbers are `files`, under the same numbers.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], variables: Mapping[str, str], files: Sequence[int] = ()
+    ) -> None:
         self.name = name
         self._arguments = arguments
         self._variables = variables
+        self._files = files
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,6 +67,7 @@ class PythonProcess:
             [sys.executable, "-m", *self._arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
+            pass_fds=self._files,
             start_new_session=True,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -67,8 +68,17 @@ def on_starting(_server: Any) -> None:
     end_with_supervisor(signal.SIGTERM)
 
 
-def post_fork(_server: Any, _worker: Any) -> None:
+def pre_fork(server: Any, worker: Any) -> None:
+    """Each process accepts from one socket, that which the fewest have (`workers.listening`)."""
+    taken = Counter(other.sockets[0] for other in server.WORKERS.values())
+    worker.sockets = [min(server.LISTENERS, key=lambda listener: taken[listener])]
+
+
+def post_fork(server: Any, worker: Any) -> None:
     end_with_parent(signal.SIGTERM)
+    for listener in server.LISTENERS:
+        if listener not in worker.sockets:  # held here it would stay open, with nobody to accept
+            listener.close()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

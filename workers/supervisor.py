@@ -8,12 +8,9 @@ take over, and the old ones answer what they took.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
-import socket
 import time
-import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -24,13 +21,14 @@ from service.access.door import refuse_open_door
 from service.counters.connection import broken_promises, connect, verify
 from service.db.ledger import Ledger
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
-from service.embedded.deadline import holds_within
 from service.errors import CannotStart, RedisUnavailable
 from workers.arguments import arguments
 from workers.leases import new_name
+from workers.listening import listen, refuse_taken_port, url_host
 from workers.loop import backoff_seconds
 from workers.metrics_folder import metrics_folder
 from workers.process import PythonProcess
+from workers.readiness import Readiness
 from workers.schema import bring_to_head, verify_partitions
 from workers.servers import database_url_of, redis_url_of
 
@@ -43,8 +41,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
-PORT_SECONDS = 3.0
-READY_SECONDS = 30.0
+START_SECONDS = 30.0
+"""Within these a process that ends was started wrongly, and HTTP must answer. Being ready may take longer."""
+
 STEADY_SECONDS = 30.0
 """A child that ran for so long had started well: its failures before are forgotten."""
 
@@ -111,7 +110,8 @@ class Supervisor:
                 asyncio.run(self._prepare())
             self._start_processes(with_flusher)
             # Without a flusher here, whoever runs one decides when events are taken.
-            self._wait_until("readyz" if with_flusher else "healthz")
+            self._readiness = Readiness(f"{self._url}/{'readyz' if with_flusher else 'healthz'}")
+            self._await_start()
             self._watch()
 
     def _catch_signals(self) -> None:
@@ -171,8 +171,18 @@ class Supervisor:
         seconds = self._settings.shutdown_seconds
         for number in range(self._settings.flushers if with_flusher else 0):
             self._add_flusher(f"flusher {number + 1}" if number else "flusher", variables)
-        http = PythonProcess("http", arguments(self._settings), variables)
-        self._add("http", http, lambda: http.stop(seconds + 5))
+        if self._stop.is_set():
+            return
+        listeners = listen(self._settings.host, self._settings.port, self._settings.workers)
+        files = [listener.fileno() for listener in listeners]
+        http = PythonProcess("http", arguments(self._settings, files), variables, files)
+
+        def stop_http() -> None:
+            for listener in listeners:
+                listener.close()
+            http.stop(seconds + 5)
+
+        self._add("http", http, stop_http)
         self._http = http
 
     def _add_flusher(self, name: str, variables: Mapping[str, str]) -> None:
@@ -187,26 +197,41 @@ class Supervisor:
         self._children.append(Child(name, server, stop))
         server.start()
 
-    def _wait_until(self, answered: str) -> None:
-        """Until the service answers this; a process that ends before has said why."""
-        deadline = time.monotonic() + READY_SECONDS
-        url = f"http://{url_host(self._settings.host)}:{self._settings.port}"
-        while not self._stop.is_set() and not _answers(f"{url}/{answered}"):
+    def _await_start(self) -> None:
+        """Until it is ready, or answers that it will be; a process that ends before has said why."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._stop.is_set():
+            self._look_if_ready()
+            if self._readiness.is_ready:
+                return
             for child in self._children:
                 if ended := child.server.poll():
                     raise CannotStart(f"{ended} before playhead was ready; the lines above say why")
             if time.monotonic() > deadline:
-                raise CannotStart(f"playhead did not become ready within {READY_SECONDS:.0f} seconds")
+                if not self._readiness.has_answered:
+                    raise CannotStart(f"playhead did not answer within {START_SECONDS:.0f} seconds")
+                return
             self._stop.wait(POLL_SECONDS)
-        if not self._stop.is_set():
+
+    def _look_if_ready(self) -> None:
+        """Says so once it is."""
+        if self._readiness.is_ready:
+            return
+        self._readiness.look()
+        if self._readiness.is_ready:
             effective = {
                 name: _starred(name, value) for name, value in self._settings.model_dump(mode="json").items()
             }
             _log.info("settings", **effective)
-            _log.info("ready", url=url, post=f"{url}/v1/events", pid=os.getpid())
+            _log.info("ready", url=self._url, post=f"{self._url}/v1/events", pid=os.getpid())
+
+    @property
+    def _url(self) -> str:
+        return f"http://{url_host(self._settings.host)}:{self._settings.port}"
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
+            self._look_if_ready()
             if self._renew.is_set():
                 self._renew = StopFlag()
                 _log.info("renewing_http")
@@ -238,52 +263,6 @@ class Supervisor:
             child = self._children.pop()
             _log.debug("stopping", child=child.name)
             child.stop()
-
-
-def refuse_taken_port(host: str, port: int) -> None:
-    """Raises CannotStart where somebody listens already: two playheads would share the port, by SO_REUSEPORT.
-
-    The processes of a playhead that was killed just now may take a moment to end.
-    """
-    failures: list[OSError] = []
-
-    def is_free() -> bool:
-        failures[:] = [failed] if (failed := _try_port(host, port)) else []
-        return not failures or failures[0].errno != errno.EADDRINUSE
-
-    holds_within(PORT_SECONDS, is_free)
-    for failed in failures:
-        raise CannotStart(
-            f"cannot listen on {host} port {port}: {failed.strerror}"
-            " (PLAYHEAD_HOST and PLAYHEAD_PORT choose another place)"
-        )
-
-
-def _try_port(host: str, port: int) -> OSError | None:
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
-    except OSError as failed:
-        return failed
-    return None
-
-
-def url_host(host: str) -> str:
-    """Where to reach a service that listens on `host`."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1" if host != "::" else "[::1]"
-    return f"[{host}]" if ":" in host else host
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own http address
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 def _starred(name: str, value: object) -> object:

@@ -58,12 +58,19 @@ def answering(handler: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (web.HTTPException, ConnectionError):
+        except web.HTTPException:
             raise
         except Exception as failure:
+            if isinstance(failure, ConnectionError) and is_gone(request):
+                raise
             return answer_to(failure, request.method, request.path)
 
     return answer
+
+
+def is_gone(request: web.BaseRequest) -> bool:
+    """Whether a connection that failed is the client's own: somebody else's is no reason not to answer."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def answer_to(failure: Exception, method: str, path: str) -> web.Response:

@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from service import metrics
 from service.api.context import SOCKETS, STREAMS
-from service.api.problems import problem, problem_document
+from service.api.problems import is_gone, problem, problem_document
 from service.api.shortcut import Shortcut
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Server(web.Server):
 class _Connection(web.RequestHandler):
     """What `Shortcut` takes never reaches aiohttp's loop of requests, which goes on waiting for its next one."""
 
-    __slots__ = ("_begun", "_head_seconds", "_held", "_server", "is_asking")
+    __slots__ = ("_begun", "_head_seconds", "_held", "_is_cut", "_server", "is_asking")
 
     def __init__(self, server: _Server, head_seconds: float, **options: Any) -> None:
         super().__init__(server, **options)
@@ -143,9 +143,12 @@ class _Connection(web.RequestHandler):
         """Whether a request that went the short way is still to be answered."""
         self._held = b""
         """What came behind it: answers are given in the order of their requests."""
+        self._is_cut = False
 
     def data_received(self, data: bytes) -> None:
         """What came and is no whole head yet has some seconds to become one, however slowly more of it comes."""
+        if self._is_cut:
+            return
         if self.is_asking:
             if data:
                 self._hold(data)
@@ -208,8 +211,11 @@ class _Connection(web.RequestHandler):
     def _cut(self, count: int) -> None:
         if count == self._request_count and self._is_idle() and self.transport is not None:
             detail = f"the head of the request was not whole after {self._head_seconds:g} seconds"
+            self._is_cut = True
             self.transport.write(_answer(408, "head_timeout", detail))
-            self.force_close()
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self._loop.call_later(LINGER_SECONDS, self.force_close)
 
     def handle_error(
         self,
@@ -222,7 +228,7 @@ class _Connection(web.RequestHandler):
 
         Raises ConnectionError, which aiohttp takes quietly, for a client that is gone or has a part of an answer.
         """
-        if isinstance(exc, ConnectionError):
+        if isinstance(exc, ConnectionError) and is_gone(request):
             raise exc
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")

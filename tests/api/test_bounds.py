@@ -64,6 +64,17 @@ async def test_a_head_that_trickles_is_cut(hasty: Api, after: bytes) -> None:
         await asyncio.gather(trickling, return_exceptions=True)
 
 
+async def test_who_goes_on_sending_is_told_why_a_head_was_cut(hasty: Api) -> None:
+    """What is sent to a socket that is closed comes back as a reset, which would overtake the answer."""
+    async with connected(hasty) as line:
+        await line.send(b"GET /healthz HTTP/1.1\r\nHost: playhead\r\nX-Slow: x")
+        await asyncio.sleep(1.5 * HEAD_SECONDS)  # by now it is cut, and nobody has looked at the answer
+        for _ in range(5):
+            await line.send(b"x")
+            await asyncio.sleep(0.02)
+        assert said(await line.rest(CUT_SECONDS)) == (408, "head_timeout")
+
+
 async def test_an_idle_connection_is_not_cut_like_a_head(hasty: Api) -> None:
     """It may rest between requests for much longer than a head may take."""
     async with connected(hasty) as line:

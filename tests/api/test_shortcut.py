@@ -430,11 +430,14 @@ async def test_who_hangs_up_counts_as_a_connection_until_answered(
     await until(status, 200)
 
 
+@pytest.mark.parametrize("failure", [RuntimeError, ConnectionResetError])
 async def test_what_nobody_foresaw_is_a_500_on_both_ways(
-    api: Api, ways: list[bool], monkeypatch: pytest.MonkeyPatch
+    api: Api, ways: list[bool], monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
+    """A connection that failed and is not the client's is no reason to leave the client without an answer."""
+
     def fail(*_: object) -> None:
-        raise RuntimeError("nobody foresaw this")
+        raise failure("nobody foresaw this")
 
     monkeypatch.setattr(Writer, "begin_one", fail)
     short, own = await both_ways(api, post())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,7 +11,8 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.cluster.crowd import PARTITIONS, name_in, slot_of
-from tests.integration.serving import Serving, run
+from tests.cluster.nodes import Node
+from tests.integration.serving import Serving, ended, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -58,6 +60,46 @@ async def test_the_whole_service_survives_the_loss_of_a_master(serving: Serving,
     assert f"{20 * len(VIEWERS)} raw events" in audited.stdout
     shown = await asyncio.to_thread(run, "inspect", "movie", "dune", "--json", variables=serving.variables)
     assert orjson.loads(shown.stdout)["redis"]["events"] == 20 * len(VIEWERS)
+
+
+IMPATIENT = (
+    "from service.cli.main import main; from workers import readiness, supervisor;"
+    " supervisor.START_SECONDS, readiness.SAY_SECONDS = 8.0, 0.5; main()"
+)
+
+
+async def test_a_start_that_must_wait_goes_on_and_says_for_what(tmp_path: Path, database_url: str) -> None:
+    """Not ready for longer than a start may take, it answers, says why, and takes events once it may."""
+    master, replica = (Node(tmp_path / name, clustered=False) for name in ("master", "replica"))
+    redis_url = f"redis://{master.address}"
+    with ended(
+        Serving(tmp_path / "data", redis_url=redis_url, database_url=database_url, replicas_min=1)
+    ) as serving:
+        serving.program = [sys.executable, "-c", IMPATIENT]
+        try:
+            for node in (master, replica):
+                node.start()
+                await until(node.answers, "it answers")
+            serving.launch()
+
+            async def has_said_so() -> bool:
+                return len(serving.said("not_ready")) > 20  # ten seconds
+
+            await until(has_said_so, "it says that it is not ready", 60)
+            assert "PLAYHEAD_REPLICAS_MIN" in serving.said("not_ready")[-1]["detail"]
+            await replica.command("REPLICAOF", "127.0.0.1", master.port)
+
+            async def is_ready() -> bool:
+                return bool(serving.said("ready"))
+
+            await until(is_ready, "it is ready")
+            async with ClientSession(serving.url) as session:
+                assert await _send(session, [{"user": "ann", "slug": "dune", "at": 10}]) == []
+            assert serving.poll() is None
+        finally:
+            await asyncio.to_thread(serving.stop)
+            for node in (master, replica):
+                await node.end()
 
 
 async def _watch(session: ClientSession, numbers: range) -> None:

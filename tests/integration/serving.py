@@ -68,6 +68,7 @@ class Serving:
         self.variables = environment(data_dir, host=host, port=self.port, **settings)
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.stdin = subprocess.DEVNULL
+        self.program = [PLAYHEAD]
         self.popen: subprocess.Popen[bytes] | None = None
         self._log_starts_at = 0
 
@@ -76,7 +77,7 @@ class Serving:
         self._log_starts_at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
-                [PLAYHEAD, "serve", *words],
+                [*self.program, "serve", *words],
                 env=self.variables,
                 stdin=self.stdin,
                 stdout=log,

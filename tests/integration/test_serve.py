@@ -276,6 +276,18 @@ async def test_a_child_that_is_killed_is_started_again_and_nothing_is_lost(
     assert shared.poll() is None
 
 
+async def test_who_comes_while_all_http_processes_are_gone_is_answered_by_the_next_ones(
+    shared: Serving,
+) -> None:
+    client = Client(shared)
+    for pid, command in shared.processes().items():
+        if "gunicorn" in command:
+            os.kill(pid, signal.SIGKILL)
+    await client.post(5)
+    assert client.refused == 0
+    await client.assert_counted_once()
+
+
 async def test_ctrl_c_while_it_starts_ends_it_too(tmp_path: Path) -> None:
     """At any moment: before its servers are up, while they start, during the migration, before it is ready.
 
