@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from service import metrics
 from service.api.context import SOCKETS, STREAMS
+from service.api.heads import HEAD_END, Heads
 from service.api.problems import is_gone, problem, problem_document
 from service.api.shortcut import Shortcut
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_request import BaseRequest
 
+    from service.api.shortcut import Way
     from service.settings import Settings
 
 _log = structlog.get_logger()
@@ -97,6 +100,7 @@ class _Server(web.Server):
         super().__init__(made.request_handler, request_factory=self._request, **made._kwargs)
         self._made_request = made.request_factory
         self.shortcut = shortcut
+        self.heads = Heads()
         self.is_leaving = False
         self._connections_max = settings.connections_max
         self.head_seconds = settings.head_timeout_seconds
@@ -129,12 +133,13 @@ class _Server(web.Server):
 class _Connection(web.RequestHandler):
     """What `Shortcut` takes never reaches aiohttp's loop of requests, which goes on waiting for its next one."""
 
-    __slots__ = ("_begun", "_head_seconds", "_held", "_is_cut", "_server", "is_asking")
+    __slots__ = ("_begun", "_head_seconds", "_held", "_is_cut", "_offering", "_server", "is_asking")
 
     def __init__(self, server: _Server, head_seconds: float, **options: Any) -> None:
         super().__init__(server, **options)
         assert self._parser is not None
-        self._parser = _Parser(self._parser, self._take)  # type: ignore[assignment] # what aiohttp calls of it
+        self._offering = _Parser(self._parser, self._take)
+        self._parser = self._offering  # type: ignore[assignment] # what aiohttp calls of it
         self._server = server
         self._head_seconds = head_seconds
         self._begun = -1
@@ -153,6 +158,10 @@ class _Connection(web.RequestHandler):
             if data:
                 self._hold(data)
             return
+        known = self._server.heads.find(data) if self._offering.is_between else None
+        if known is not None and self._is_free(known[0]):
+            self._begin(*known)
+            return
         count = self._request_count
         super().data_received(data)
         if self._request_count == count != self._begun and self._is_idle():
@@ -162,18 +171,26 @@ class _Connection(web.RequestHandler):
     def _is_idle(self) -> bool:
         return self._waiter is not None and not self._waiter.done()
 
-    def _take(self, message: RawRequestMessage, body: StreamReader) -> bool:
-        """Whether this request goes the short way: the only one that is here, while nobody else is answered."""
+    def _take(self, message: RawRequestMessage, body: StreamReader, alone: bytes) -> bool:
+        """Whether this request goes the short way; `alone` are its bytes where nothing else came with it."""
+        way = self._server.shortcut.way_of(message) if body.is_eof() else None
+        if way is None or not self._is_free(way):
+            return False
+        if alone:
+            self._server.heads.learn(alone, way, _size_of(body))
+        self._begin(way, body.read_nowait())
+        return True
+
+    def _is_free(self, way: Way) -> bool:
+        """Whether a request may go the short way: the only one that is here, while nobody else is answered."""
         is_busy = self._messages or self._paused or self._reading_paused or not self._is_idle()
-        if is_busy or self._server.is_leaving:
-            return False
+        return not (is_busy or self._close or self._server.is_leaving) and self._server.shortcut.may(way)
+
+    def _begin(self, way: Way, body: bytes) -> None:
         self.is_asking = self._request_in_progress = True
-        if not self._server.shortcut.begin(message, body, self):
-            self.is_asking = self._request_in_progress = False
-            return False
         self._request_count += 1
         self._server.requests_count += 1
-        return True
+        self._server.shortcut.begin(way, body, self)
 
     def answer(self, spelled: bytes) -> None:
         """Answer the request that went the short way. It may have gone away."""
@@ -248,20 +265,39 @@ class _Parser:
     """aiohttp's, whose requests are offered to `take` before aiohttp gets them."""
 
     def __init__(
-        self, parser: HttpParser[RawRequestMessage], take: Callable[[RawRequestMessage, StreamReader], bool]
+        self,
+        parser: HttpParser[RawRequestMessage],
+        take: Callable[[RawRequestMessage, StreamReader, bytes], bool],
     ) -> None:
         self._parser, self._take = parser, take
+        self.is_between = True
+        """Whether all that came is certainly whole requests: what comes next begins one."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> tuple[Sequence[tuple[RawRequestMessage, StreamReader]], bool, bytes]:
+        was_between = self.is_between
+        self.is_between = was_between and not data  # aiohttp feeds nothing to ask for what it may have left
         fed = self._parser.feed_data(data)
         messages, is_upgraded, _ = fed
-        if len(messages) == 1 and not is_upgraded and self._take(*messages[0]):
+        if len(messages) != 1 or is_upgraded:
+            return fed
+        message, body = messages[0]
+        self.is_between = was_between and body.is_eof() and _is_all(data, message, body)
+        if self._take(message, body, data if self.is_between else b""):
             self.message_consumed()
             return (), False, b""
         return fed
+
+
+def _size_of(body: StreamReader) -> int:
+    return 0 if body is EMPTY_PAYLOAD else body.total_bytes
+
+
+def _is_all(data: bytes, message: RawRequestMessage, body: StreamReader) -> bool:
+    """Whether these bytes, with which a request began, end with it as well."""
+    return not message.chunked and data.find(HEAD_END) + len(HEAD_END) + _size_of(body) == len(data)
 
 
 class _Refusal(asyncio.Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -27,10 +27,9 @@ from service.counters.writer import read_one
 from service.events.decode import decode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Coroutine, Mapping
 
     from aiohttp.http import RawRequestMessage
-    from aiohttp.streams import StreamReader
 
     from service.counters.calls import Outcomes
     from service.events.event import Event
@@ -54,6 +53,26 @@ class Asking(Protocol):
     def answer(self, spelled: bytes) -> None: ...
 
 
+class Read(NamedTuple):
+    """What is to be read: a movie, or a user, or a user's movie."""
+
+    movie: str | None
+    user: str | None
+    slug: str | None
+
+
+class Way(NamedTuple):
+    """What the head of a request asks for, where nothing about it is special: to count, or to `read` something."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    scope: Scope
+    shared: str
+    """Headers of the answer: whether pages of other origins may read it."""
+    read: Read | None = None
+
+
 class Shortcut:
     """Of one process, whose application has started."""
 
@@ -62,39 +81,44 @@ class Shortcut:
         self._origins = app[SETTINGS].origins
         self._answering: set[asyncio.Task[None]] = set()
 
-    def begin(self, message: RawRequestMessage, body: StreamReader, asking: Asking) -> bool:
-        """Whether a request goes this way, and will be answered. If not, it is as it came."""
-        if (
-            message.version != HttpVersion11
-            or message.should_close
-            or message.upgrade
-            or not body.is_eof()
-            or "Expect" in message.headers
-        ):
-            return False
-        if message.method == "GET":
-            return self._begin_read(message, asking)
-        if message.method == "POST" and message.path in EVENT_PATHS:
-            return self._begin_events(message, body, asking)
-        return False
-
-    def _begin_events(self, message: RawRequestMessage, body: StreamReader, asking: Asking) -> bool:
+    def way_of(self, message: RawRequestMessage) -> Way | None:
+        """What a head asks for; None where it must go aiohttp's way."""
         headers = message.headers
-        if headers.get("Content-Type") not in JSON_TYPES or "Content-Encoding" in headers:
-            return False
-        if not self._may(message, Scope.INGEST):
-            return False
-        content = body.read_nowait()
-        request = self._request(message, asking)
-        event = decode_event(content, clock.now_us())
+        if message.version != HttpVersion11 or message.should_close or message.upgrade or "Expect" in headers:
+            return None
+        if message.method == "GET":
+            named = _READ.fullmatch(message.path)
+            if named is None:
+                return None
+            read = Read(*named.groups())
+            return Way(message.method, message.path, headers, Scope.READ, self._shared(headers), read)
+        if (
+            message.method != "POST"
+            or message.path not in EVENT_PATHS
+            or headers.get("Content-Type") not in JSON_TYPES
+            or "Content-Encoding" in headers
+        ):
+            return None
+        return Way(message.method, message.path, headers, Scope.INGEST, self._shared(headers))
+
+    def may(self, way: Way) -> bool:
+        """Whether who asks may do so as often as they like. Others go aiohttp's way, and are told there."""
+        return self._gate is None or self._gate.lets_pass(way.headers, way.scope)
+
+    def begin(self, way: Way, body: bytes, asking: Asking) -> None:
+        """Begin what is asked for, which will be answered."""
+        request = _Request(way, asking)
+        if way.read is not None:
+            self._answer_later(request, self._reading(way.read))
+            return
+        event = decode_event(body, clock.now_us())
         if event is None:  # several, or something is wrong with it
-            self._answer_later(request, post_body(content, self._writer))
-            return True
+            self._answer_later(request, post_body(body, self._writer))
+            return
         try:
             self._writer.begin_one(event, _Counting(self, request, event))
         except Exception as failure:
             request.fail(failure)
-        return True
 
     def count_absent(self, request: _Request, event: Event) -> None:
         """Answer the request once its event is counted, whose user must be brought in first."""
@@ -104,29 +128,17 @@ class Shortcut:
 
         self._answer_later(request, counted())
 
-    def _begin_read(self, message: RawRequestMessage, asking: Asking) -> bool:
-        named = _READ.fullmatch(message.path)
-        if named is None or not self._may(message, Scope.READ):
-            return False
-        movie, user, slug = named.groups()
-        if movie:
-            reading = read_movie(self._reader, movie)
-        elif slug:
-            reading = read_pair(self._reader, user, slug)
-        else:
-            reading = read_user(self._reader, user)
-        self._answer_later(self._request(message, asking), reading)
-        return True
+    def _reading(self, read: Read) -> Coroutine[None, None, bytes]:
+        if read.movie:
+            return read_movie(self._reader, read.movie)
+        assert read.user
+        return (
+            read_pair(self._reader, read.user, read.slug) if read.slug else read_user(self._reader, read.user)
+        )
 
-    def _may(self, message: RawRequestMessage, scope: Scope) -> bool:
-        return self._gate is None or self._gate.lets_pass(message.headers, scope)
-
-    def _request(self, message: RawRequestMessage, asking: Asking) -> _Request:
-        shared = ""
-        if self._origins:
-            headers = shared_headers(self._origins, message.headers.get("Origin"))
-            shared = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        return _Request(message, asking, shared)
+    def _shared(self, headers: Mapping[str, str]) -> str:
+        shared = shared_headers(self._origins, headers.get("Origin")) if self._origins else ()
+        return "".join(f"{name}: {value}\r\n" for name, value in shared)
 
     def _answer_later(self, request: _Request, making: Coroutine[None, None, bytes | web.Response]) -> None:
         task = asyncio.create_task(request.answer_with(making))
@@ -135,12 +147,12 @@ class Shortcut:
 
 
 class _Request:
-    """One that was begun. `shared` are headers: whether pages of other origins may read its answer."""
+    """One that was begun."""
 
-    __slots__ = ("_asking", "_message", "_shared")
+    __slots__ = ("_asking", "_way")
 
-    def __init__(self, message: RawRequestMessage, asking: Asking, shared: str) -> None:
-        self._message, self._asking, self._shared = message, asking, shared
+    def __init__(self, way: Way, asking: Asking) -> None:
+        self._way, self._asking = way, asking
 
     def answer(
         self,
@@ -151,7 +163,7 @@ class _Request:
         """As aiohttp spells it."""
         head = (
             f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n"
-            f"Date: {rfc822_formatted_time()}\r\n{_FIXED}{self._shared}\r\n"
+            f"Date: {rfc822_formatted_time()}\r\n{_FIXED}{self._way.shared}\r\n"
         )
         self._asking.answer(head.encode() + body)
 
@@ -168,7 +180,7 @@ class _Request:
                 self._send(made)
 
     def fail(self, failure: Exception) -> None:
-        self._send(answer_to(failure, self._message.method, self._message.path))
+        self._send(answer_to(failure, self._way.method, self._way.path))
 
     def _send(self, answer: web.Response) -> None:
         headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())

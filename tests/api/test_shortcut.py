@@ -34,17 +34,33 @@ JSON = {"Content-Type": "application/json"}
 LIMITED = "limited-" + "a" * 40
 
 
+class Ways(list[bool]):
+    """Of each request that came whole: whether it went the short way. `parsed` of them were parsed for it."""
+
+    parsed = 0
+
+    def clear(self) -> None:
+        super().clear()
+        self.parsed = 0
+
+
 @pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of each request that came whole: whether it went the short way."""
-    taken: list[bool] = []
-    begin = Shortcut.begin
+def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
+    taken = Ways()
+    begin, take = Shortcut.begin, server._Connection._take
 
-    def watched(self: Shortcut, *request: Any) -> bool:
-        taken.append(begin(self, *request))
-        return taken[-1]
+    def watched_begin(self: Shortcut, *request: Any) -> None:
+        taken.append(True)
+        begin(self, *request)
 
-    monkeypatch.setattr(Shortcut, "begin", watched)
+    def watched_take(self: server._Connection, *request: Any) -> bool:
+        taken.parsed += 1
+        if not (is_taken := take(self, *request)):
+            taken.append(False)
+        return is_taken
+
+    monkeypatch.setattr(Shortcut, "begin", watched_begin)
+    monkeypatch.setattr(server._Connection, "_take", watched_take)
     return taken
 
 
@@ -82,17 +98,20 @@ def dateless(answer: bytes) -> bytes:
 
 
 async def both_ways(api: Api, request: bytes) -> tuple[bytes, bytes]:
-    """The answers, without what must differ. aiohttp's own way is that of a request which is a connection's last."""
+    """The answers, without what must differ. aiohttp's own way is that of a request which is a connection's last.
+
+    What comes again on the connection, with a head that is known by then, is answered as at first.
+    """
     last = request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
     async with connected(api) as line:
         await line.send(request.replace(b"USER", b"ann1"))
-        short = await line.answer()
+        short = dateless(await line.answer()).replace(b"ann1", b"USER")
+        await line.send(request.replace(b"USER", b"cat1"))
+        again = dateless(await line.answer()).replace(b"cat1", b"USER")
         await line.send(last.replace(b"USER", b"bob1"))
-        own = await line.rest()
-    return (
-        dateless(short).replace(b"ann1", b"USER"),
-        dateless(own).replace(b"bob1", b"USER").replace(b"Connection: close\r\n", b""),
-    )
+        own = dateless(await line.rest()).replace(b"bob1", b"USER")
+    assert again == short
+    return short, own.replace(b"Connection: close\r\n", b"")
 
 
 SHORT = {
@@ -143,8 +162,8 @@ OTHERS = {
 
 @pytest.fixture
 async def watched(api: Api, ways: list[bool]) -> Api:
-    """Two users have seen the same."""
-    for user in ("ann10", "bob10"):
+    """Three users have seen the same."""
+    for user in ("ann10", "bob10", "cat10"):
         for at in (10, 20):
             await api.post({"user": user, "slug": "arrival", "at": at, "ts": AT})
     await api.post({"user": "carl", "slug": "a-b_c.d~e", "at": 10})
@@ -153,17 +172,19 @@ async def watched(api: Api, ways: list[bool]) -> Api:
 
 
 @pytest.mark.parametrize("request_", SHORT.values(), ids=SHORT)
-async def test_both_ways_answer_the_same(watched: Api, ways: list[bool], request_: bytes) -> None:
+async def test_both_ways_answer_the_same(watched: Api, ways: Ways, request_: bytes) -> None:
     short, own = await both_ways(watched, request_)
     assert short == own
-    assert ways == [True, False]
+    assert ways == [True, True, False]
+    has_new_head = b"USER" in request_.partition(b"\r\n\r\n")[0]
+    assert ways.parsed == (3 if has_new_head else 2)
 
 
 @pytest.mark.parametrize("request_", OTHERS.values(), ids=OTHERS)
 async def test_what_is_special_goes_aiohttp_s_way(watched: Api, ways: list[bool], request_: bytes) -> None:
     first, second = await both_ways(watched, request_)
     assert first == second
-    assert ways == [False, False]
+    assert ways == [False, False, False]
 
 
 async def test_a_repeated_event_is_a_duplicate_on_both_ways(api: Api, ways: list[bool]) -> None:
@@ -173,7 +194,7 @@ async def test_a_repeated_event_is_a_duplicate_on_both_ways(api: Api, ways: list
     assert counted[0] == counted[1]
     assert repeated[0] == repeated[1]
     assert b'{"accepted":0,"duplicates":1,' in repeated[0]
-    assert ways == [True, False] * 2
+    assert ways == [True, True, False] * 2
 
 
 async def test_old_http_and_expectations_go_aiohttp_s_way(api: Api, ways: list[bool]) -> None:
@@ -205,7 +226,7 @@ async def test_the_short_way_is_for_keys_without_a_limit(
     api = await serve(Settings(keys=f"{LINES};{limited}", shutdown_seconds=1))
     short, own = await both_ways(api, post(headers=headers))
     assert short == own
-    assert ways == [is_short, False]
+    assert ways == [is_short, is_short, False]
     assert (b" 200 OK" in short) == (is_short or LIMITED in headers.values())
 
 
@@ -215,7 +236,7 @@ async def test_a_key_that_may_not_read_reads_nothing(serve: Serve, ways: list[bo
         short, own = await both_ways(api, get("/v1/movies/dune", {"X-Api-Key": TOKENS[scope]}))
         assert short == own
         assert short.startswith(f"HTTP/1.1 {status} ".encode())
-    assert ways == [False, False, True, False]
+    assert ways == [False, False, False, True, True, False]
 
 
 @pytest.mark.parametrize("origins", ["*", "https://watch.example"])
@@ -228,7 +249,7 @@ async def test_pages_of_other_origins_are_told_the_same(
     for request in (post(headers=headers), post(b"{}", headers), get("/v1/movies/none", headers)):
         short, own = await both_ways(api, request)
         assert short == own
-    assert ways == [True, False] * 3
+    assert ways == [True, True, False] * 3
 
 
 def together(requests: list[bytes]) -> list[bytes]:
@@ -332,7 +353,7 @@ async def test_what_redis_does_not_take_is_503_as_ever(
     assert short == own
     assert b" 503 " in short
     assert b"Retry-After: " in short
-    assert ways == [True, False]
+    assert ways == [True, True, False]
 
 
 async def test_a_full_queue_is_503_on_both_ways(serve: Serve, valkey: OwnValkey, ways: list[bool]) -> None:
@@ -389,7 +410,7 @@ async def test_who_asks_while_playhead_stops_is_told_to_leave(valkey: OwnValkey,
         await asyncio.sleep(server.LEAVE_SECONDS_MIN / 2)
         await line.send(post())
         assert b"Connection: close" in await line.rest()
-    assert ways == [True]
+    assert ways == [True, False]
 
 
 async def test_who_hangs_up_harms_nobody(serve: Serve, valkey: OwnValkey, ways: list[bool]) -> None:
@@ -443,4 +464,4 @@ async def test_what_nobody_foresaw_is_a_500_on_both_ways(
     short, own = await both_ways(api, post())
     assert short == own
     assert short.startswith(b"HTTP/1.1 500 ")
-    assert ways == [True, False]
+    assert ways == [True, True, False]
