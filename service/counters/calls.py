@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from service import metrics
 from service.counters import keys, packing, scripts
-from service.counters.cluster import Cluster
+from service.counters.cluster import in_cluster
 from service.counters.servers import home_of
 from service.errors import RedisUnavailable
 
@@ -139,7 +139,7 @@ class Calls:
         room = 0
         for run in runs:
             room -= run.events
-            if room < 0 or isinstance(self._redis, Cluster):
+            if room < 0 or in_cluster(self._redis):
                 groups.append([])
                 room = CALL_EVENTS_MAX - run.events
             groups[-1].append(run)

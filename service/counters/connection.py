@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.counters import scripts
 from service.counters.addresses import is_cluster_url
-from service.counters.cluster import Cluster
+from service.counters.cluster import Cluster, in_cluster
 from service.counters.servers import nodes_of, servers_of
 from service.errors import CannotStart, RedisUnavailable
 
@@ -60,7 +60,7 @@ async def verify(redis: Redis, partitions: int) -> None:
     """
     try:
         for server in (await _each(await nodes_of(redis), _info)).values():
-            _refuse_unfit(server, in_cluster=isinstance(redis, Cluster))
+            _refuse_unfit(server, is_clustered=in_cluster(redis))
         await _each(await servers_of(redis), scripts.load)
         if not await redis.exists(PARTITIONS_KEY):  # set last: whoever finds it finds both
             await redis.setnx(RECORDS_KEY, RECORDS)
@@ -105,13 +105,13 @@ async def missing_replicas(redis: Redis, replicas_min: int) -> list[str]:
     ]
 
 
-def _refuse_unfit(server: Mapping[str, Any], *, in_cluster: bool) -> None:
+def _refuse_unfit(server: Mapping[str, Any], *, is_clustered: bool) -> None:
     version = tuple(int(part) for part in server["redis_version"].split(".")[:2])
     if version < VERSION_MIN:
         raise CannotStart(
             f"Redis {server['redis_version']} is too old, playhead needs 7.0 or later, or Valkey"
         )
-    if server["cluster_enabled"] and not in_cluster:
+    if server["cluster_enabled"] and not is_clustered:
         raise CannotStart(
             "this Redis is a node of a cluster: name it as redis+cluster://host:port in PLAYHEAD_REDIS_URL"
         )

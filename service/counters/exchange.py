@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hiredis import pack_command
 from redis.exceptions import ResponseError
 
-from service.counters.cluster import Cluster
+from service.counters.cluster import in_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ async def exchange(redis: Redis, commands: Sequence[Command], *, follow: bool = 
     In a cluster each goes to its master, and what failed on its way there is a reply, too; without `follow` those for
     slots that have moved are not sent again elsewhere.
     """
-    if isinstance(redis, Cluster):
+    if in_cluster(redis):
         return await redis.send(commands, follow=follow)
     pool = redis.connection_pool
     connection = await pool.get_connection()  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import keys, scripts
-from service.counters.cluster import Cluster
+from service.counters.cluster import in_cluster
 from service.counters.exchange import exchange
 from service.counters.lanes import Lane, Lanes
 from service.counters.servers import home_of
@@ -47,7 +47,7 @@ class Fetching:
 
     async def fetch_each(self, spelled: Sequence[str]) -> list[bytes | None]:
         """What is under these keys, one of each partition in their order: of one moment where one server has all."""
-        if not isinstance(self._redis, Cluster):
+        if not in_cluster(self._redis):
             return await self.fetch(0, spelled)
         found = await asyncio.gather(*(self.fetch(partition, [key]) for partition, key in enumerate(spelled)))
         return [record for (record,) in found]
@@ -68,7 +68,7 @@ class Fetching:
         if not taken:
             return {}
         wanted = {partition: _keys_of(some) for partition, some in taken.items()}
-        if not isinstance(self._redis, Cluster):
+        if not in_cluster(self._redis):
             wanted = {0: [key for some in wanted.values() for key in some]}
         replies = await scripts.guarded(
             exchange(self._redis, [(("MGET", *some), {}) for some in wanted.values()])

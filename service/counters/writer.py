@@ -208,11 +208,20 @@ class Writer:
         return True
 
     def _answer(self, taken: dict[int, list[Share]], replies: list[Reply]) -> None:
+        accepted = duplicates = 0
         for shares, reply in zip(taken.values(), replies, strict=True):
             if isinstance(reply, Exception):
                 self._fail(shares, reply)
-            else:
-                _distribute(shares, reply)
+                continue
+            outcomes = split(reply[0])
+            repeated = outcomes.count(DUPLICATE)
+            duplicates += repeated
+            accepted += len(outcomes) - repeated - outcomes.count(ABSENT)
+            _distribute(shares, outcomes, reply)
+        if accepted:
+            metrics.ACCEPTED.inc(accepted)
+        if duplicates:
+            metrics.DUPLICATES.inc(duplicates)
 
     def _fail_overdue(self, lane: Lane[Share]) -> None:
         """Answer those who waited for their turn so long behind a failed call that theirs would come too late."""
@@ -281,12 +290,7 @@ def _cut(events: list[Event]) -> Iterator[list[Event]]:
     yield events[start:]
 
 
-def _distribute(shares: list[Share], reply: list[bytes]) -> None:
-    outcomes = split(reply[0])
-    duplicates = outcomes.count(DUPLICATE)
-    metrics.ACCEPTED.inc(len(outcomes) - duplicates - outcomes.count(ABSENT))
-    if duplicates:
-        metrics.DUPLICATES.inc(duplicates)
+def _distribute(shares: list[Share], outcomes: list[bytes], reply: list[bytes]) -> None:
     start, state_at = 0, 1
     for share in shares:
         end = start + len(share.events)
