@@ -17,7 +17,7 @@ from service.embedded.lock import Lock, LockedError
 from service.errors import CannotStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from service.embedded.identity import Identity
     from service.embedded.log import ServerLog
@@ -39,7 +39,8 @@ class ServerProcess:
     """Runs from construction on. Start it from the main thread: it ends when the thread that started it does.
 
     In a session of its own, so that a terminal's Ctrl-C reaches the supervisor only, which stops servers
-    in order. `stop_signal` asks it to stop cleanly, and is also what it gets when the parent is killed.
+    in order. `stop_signal` asks it to stop cleanly, and is also what it gets when the parent is killed. `variables` are
+    added to its environment.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class ServerProcess:
         stop_signal: signal.Signals,
         log: ServerLog,
         lock: Lock,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._folder = folder
         self._stop_signal = stop_signal
         self._log = log
-        self._popen = _started(_wrapped(command, folder, user, stop_signal), log, lock)
+        environment = {**_environment(), **(variables or {})}
+        self._popen = _started(_wrapped(command, folder, user, stop_signal), environment, log, lock)
         lock.note_holder(self.pid)
 
     @property
@@ -140,7 +143,9 @@ def _space_note(folder: Path) -> str:
     return f" (its disk has {free_bytes} bytes left)" if free_bytes < SCARCE_BYTES else ""
 
 
-def _started(command: Sequence[str], log: ServerLog, lock: Lock) -> subprocess.Popen[bytes]:
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], log: ServerLog, lock: Lock
+) -> subprocess.Popen[bytes]:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError(
             "start servers from the main thread: they end when the thread that started them does"
@@ -154,7 +159,7 @@ def _started(command: Sequence[str], log: ServerLog, lock: Lock) -> subprocess.P
             stdout=output,
             stderr=output,
             cwd="/",
-            env=_environment(),
+            env=environment,
             pass_fds=(lock.fd,),
             start_new_session=True,
         )

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 from service.embedded import binaries
+from service.embedded.allocator import preloading
 from service.embedded.log import ServerLog
 from service.embedded.process import ServerProcess, claim
 from service.embedded.runtime import embedded_redis_url, valkey_socket
@@ -59,6 +60,7 @@ class EmbeddedValkey:
                 stop_signal=signal.SIGTERM,
                 log=ServerLog(folder / "valkey.log", user),
                 lock=lock,
+                variables=preloading(),
             )
         finally:
             lock.close()

@@ -25,6 +25,7 @@ from service.embedded import (
     embedded_redis_url,
 )
 from service.embedded import process as process_module
+from service.embedded.allocator import jemalloc
 from service.embedded.deadline import holds_within
 from service.embedded.identity import caller
 from service.embedded.log import LOG_BYTES_KEPT, LOG_BYTES_MAX, ServerLog
@@ -141,6 +142,17 @@ async def test_no_port_is_opened(folder: DataFolder) -> None:
     try:
         async with Redis.from_url(valkey.url) as redis:
             assert (await redis.config_get("port"))["port"] == "0"
+    finally:
+        valkey.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no library can be put before others so")
+def test_valkey_has_jemalloc_where_the_machine_has_it(folder: DataFolder) -> None:
+    valkey = EmbeddedValkey(folder).start()
+    try:
+        assert valkey.process
+        mapped = Path(f"/proc/{valkey.process.pid}/maps").read_text()
+        assert ("jemalloc" in mapped) == (jemalloc() is not None)
     finally:
         valkey.stop()
 
