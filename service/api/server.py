@@ -176,7 +176,7 @@ class _Connection(web.RequestHandler):
         way = self._server.shortcut.way_of(message) if body.is_eof() else None
         if way is None or not self._is_free(way):
             return False
-        if alone:
+        if alone and way.is_common:
             self._server.heads.learn(alone, way, _size_of(body))
         self._begin(way, body.read_nowait())
         return True

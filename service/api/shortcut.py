@@ -72,6 +72,11 @@ class Way(NamedTuple):
     """Headers of the answer: whether pages of other origins may read it."""
     read: Read | None = None
 
+    @property
+    def is_common(self) -> bool:
+        """Whether others will ask for the same: a user's name is in the path of those that nobody else sends."""
+        return self.read is None or self.read.movie is not None
+
 
 class Shortcut:
     """Of one process, whose application has started."""
