@@ -18,8 +18,9 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }
 """
 
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999")
-"""Told apart by colour-blind readers, and on both backgrounds (Paul Tol's bright set, its grey darkened)."""
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999", "#cc6600", "#117766")
+"""One for each role of a process. Told apart by colour-blind readers, and on both backgrounds (Paul Tol's bright set,
+its grey darkened, and two more for what is small)."""
 
 
 def bars(title: str, unit: str, systems: Mapping[str, Mapping[str, float]]) -> str:

@@ -17,7 +17,7 @@ from loadtests.bench.figures import Figure
 from loadtests.bench.generator import Connection, Job, Load, Outcome, read_requests, write_requests
 from loadtests.bench.latencies import percentile, percentiles_ms
 from loadtests.bench.plots import bars
-from loadtests.bench.processor import Process, cpu_by_role, difference
+from loadtests.bench.processor import ROLES, Process, cpu_by_role, difference
 from loadtests.bench.scenarios.stream import frames
 from loadtests.bench.systems.system import Counts, get
 from loadtests.bench.turns import Player, Turn, paired, speed
@@ -157,6 +157,11 @@ async def test_a_stall_is_charged_to_all_requests_that_were_due_meanwhile(tmp_pa
     assert (outcome.answered, outcome.failed, outcome.unsent) == (count, 0, 0)
     assert min(load.latencies) >= stall_seconds - count / rate
     assert outcome.latencies_ms["p50"] >= (stall_seconds - count / 2 / rate) * 1000
+
+
+def test_a_bar_has_a_colour_for_every_role() -> None:
+    roles = dict.fromkeys(("arbiter", *dict(ROLES).values()), 1.0)
+    assert bars("all", "us", {"one": roles}).count("<title>") == len(roles)
 
 
 def test_a_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
