@@ -63,7 +63,7 @@ def _bar(
 
 
 def _legend(top: int, colours: Mapping[str, str]) -> list[str]:
-    drawn, left = [], LABELS_WIDTH
+    drawn, left = [], 0  # from the edge on: with all roles it is nearly as wide as the page
     for part, colour in colours.items():
         drawn.append(f'<rect x="{left}" y="{top}" width="12" height="12" fill="{colour}"/>')
         drawn.append(f'<text x="{left + 17}" y="{top + 11}">{escape(part)}</text>')
