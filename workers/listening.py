@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import socket
 import sys
-from typing import Any
 
 from service.embedded.deadline import holds_within
 from service.errors import CannotStart
@@ -27,10 +26,9 @@ def listen(host: str, port: int, processes: int) -> list[socket.socket]:
     one. Raises CannotStart.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if sys.platform != "linux":
-            return [_listening(family, kind, address)]
-        return [_listening(family, kind, address, shares=True) for _ in range(processes)]
+            return [_listening(host, port)]
+        return [_listening(host, port, shares=True) for _ in range(processes)]
     except OSError as failed:
         raise _cannot_listen(host, port, failed) from failed
 
@@ -60,14 +58,14 @@ def url_host(host: str) -> str:
 
 def _try_port(host: str, port: int) -> OSError | None:
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        _listening(family, kind, address).close()
+        _listening(host, port).close()
     except OSError as failed:
         return failed
     return None
 
 
-def _listening(family: int, kind: int, address: Any, *, shares: bool = False) -> socket.socket:
+def _listening(host: str, port: int, *, shares: bool = False) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,9 +29,7 @@ class Readiness:
         self.has_answered = False
 
     def look(self) -> None:
-        """Ask once more, unless it was ready before."""
-        if self.is_ready:
-            return
+        """Ask once more."""
         status, told = _ask(self._url)
         self.is_ready = status == HTTPStatus.OK
         self.has_answered = self.has_answered or status > 0

@@ -33,11 +33,11 @@ class Heads:
             return None
         return known[0], data[end:]
 
-    def learn(self, data: bytes, way: Way, body_bytes: int) -> None:
-        """Of a request that is just these bytes, the last of which are its body."""
-        end = len(data) - body_bytes
-        if end > HEAD_BYTES_MAX or data.find(HEAD_END) + len(HEAD_END) != end:
+    def learn(self, data: bytes, way: Way) -> None:
+        """Of a request that is just these bytes: its head, and a body as long as that says."""
+        end = data.find(HEAD_END) + len(HEAD_END)
+        if end > HEAD_BYTES_MAX:
             return
         if len(self._known) >= HEADS_MAX:
             self._known.clear()  # those that are common are back at once
-        self._known[data[:end]] = way, body_bytes
+        self._known[data[:end]] = way, len(data) - end

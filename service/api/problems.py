@@ -61,16 +61,17 @@ def answering(handler: Handler) -> Handler:
         except web.HTTPException:
             raise
         except Exception as failure:
-            if isinstance(failure, ConnectionError) and is_gone(request):
+            if has_hung_up(request, failure):
                 raise
             return answer_to(failure, request.method, request.path)
 
     return answer
 
 
-def is_gone(request: web.BaseRequest) -> bool:
+def has_hung_up(request: web.BaseRequest, failure: BaseException) -> bool:
     """Whether a connection that failed is the client's own: somebody else's is no reason not to answer."""
-    return request.transport is None or request.transport.is_closing()
+    is_gone = request.transport is None or request.transport.is_closing()
+    return is_gone and isinstance(failure, ConnectionError)
 
 
 def answer_to(failure: Exception, method: str, path: str) -> web.Response:

@@ -18,7 +18,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from service import metrics
 from service.api.context import SOCKETS, STREAMS
 from service.api.heads import HEAD_END, Heads
-from service.api.problems import is_gone, problem, problem_document
+from service.api.problems import has_hung_up, problem, problem_document
 from service.api.shortcut import Shortcut
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class _Connection(web.RequestHandler):
         if way is None or not self._is_free(way):
             return False
         if alone and way.is_common:
-            self._server.heads.learn(alone, way, _size_of(body))
+            self._server.heads.learn(alone, way)
         self._begin(way, body.read_nowait())
         return True
 
@@ -229,9 +229,7 @@ class _Connection(web.RequestHandler):
         if count == self._request_count and self._is_idle() and self.transport is not None:
             detail = f"the head of the request was not whole after {self._head_seconds:g} seconds"
             self._is_cut = True
-            self.transport.write(_answer(408, "head_timeout", detail))
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
+            _say_last(self.transport, _answer(408, "head_timeout", detail))
             self._loop.call_later(LINGER_SECONDS, self.force_close)
 
     def handle_error(
@@ -245,7 +243,7 @@ class _Connection(web.RequestHandler):
 
         Raises ConnectionError, which aiohttp takes quietly, for a client that is gone or has a part of an answer.
         """
-        if isinstance(exc, ConnectionError) and is_gone(request):
+        if exc is not None and has_hung_up(request, exc):
             raise exc
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
@@ -291,13 +289,10 @@ class _Parser:
         return fed
 
 
-def _size_of(body: StreamReader) -> int:
-    return 0 if body is EMPTY_PAYLOAD else body.total_bytes
-
-
 def _is_all(data: bytes, message: RawRequestMessage, body: StreamReader) -> bool:
     """Whether these bytes, with which a request began, end with it as well."""
-    return not message.chunked and data.find(HEAD_END) + len(HEAD_END) + _size_of(body) == len(data)
+    body_bytes = 0 if body is EMPTY_PAYLOAD else body.total_bytes
+    return not message.chunked and data.find(HEAD_END) + len(HEAD_END) + body_bytes == len(data)
 
 
 class _Refusal(asyncio.Protocol):
@@ -306,10 +301,15 @@ class _Refusal(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         detail = "as many connections as this process takes are open (PLAYHEAD_CONNECTIONS_MAX)"
-        transport.write(_answer(503, "too_many_connections", detail, b"Retry-After: 1"))
-        if transport.can_write_eof():
-            transport.write_eof()
+        _say_last(transport, _answer(503, "too_many_connections", detail, b"Retry-After: 1"))
         asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
+
+
+def _say_last(transport: asyncio.Transport, answer: bytes) -> None:
+    """Whoever says so closes it LINGER_SECONDS later."""
+    transport.write(answer)
+    if transport.can_write_eof():
+        transport.write_eof()
 
 
 def _answer(status: int, reason: str, detail: str, *headers: bytes) -> bytes:
