@@ -31,11 +31,11 @@ TIME_MIN_S = 946_684_800
 TIME_MAX_S = 4_102_444_800
 """2100-01-01: past it a number of seconds is a number of milliseconds by mistake."""
 
+TIME_CHARS_MAX = 64
+"""RFC 3339 takes 32 with microseconds and an offset."""
+
 EVENT_BYTES_MAX = 256 * 1024
 """One event that comes alone, or as a line of NDJSON. A claim of 2,000 segments takes about 90 KB at most."""
-
-EVENT_FIELDS_MAX = 32
-"""An event has 13 fields. Of one with far more the unknown ones are not even listed, since listing costs."""
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 """One JSON body, after gunzip: it is held in memory whole. NDJSON is streamed and may be longer."""

@@ -1,34 +1,31 @@
 """What the bytes of a request say: a list of events and rejections, in their order.
 
-The common case is one call into pydantic for the whole body. Only when that finds something wrong is each event
-looked at by itself, so that one bad event never spoils its batch.
+The common case is one call into msgspec for the whole body. Only when that finds something wrong is each event
+looked at by itself, by pydantic, which says what it is: so one bad event never spoils its batch.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pydantic_core
-from pydantic import FailFast, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from service import limits
 from service.errors import BadRequest
+from service.events.quick import read_many_quickly, read_quickly
 from service.events.rejection import Rejection
-from service.events.wire import EXPECTED, WireEvent, event_of
+from service.events.wire import EXPECTED, WireEvent, event_of, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pydantic_core import ErrorDetails
 
     from service.events.event import Event
 
 _one = WireEvent.__pydantic_validator__.validate_json
-_many = TypeAdapter(
-    Annotated[list[WireEvent], Field(max_length=limits.EVENTS_PER_BODY_MAX), FailFast()]
-).validator.validate_json
-"""It gives up at the first wrong event: a list of millions of wrong ones must not become millions of errors."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What editors on Windows put in front of UTF-8; RFC 8259 lets readers ignore it."""
@@ -52,10 +49,10 @@ def decode_event(body: bytes, received_us: int) -> Event | None:
     """The event of a body that is one event with nothing wrong; None for every other, of which `decode_body` tells."""
     if len(body) > limits.EVENT_BYTES_MAX or not body.startswith(b"{"):  # an array would be read twice
         return None
-    try:
-        event = event_of(_one(body), 0, received_us)
-    except ValidationError:
+    fields = read_quickly(body)
+    if fields is None:
         return None
+    event = event_of(fields, 0, received_us)
     return None if isinstance(event, Rejection) else event
 
 
@@ -91,15 +88,9 @@ def _decode_array_message(message: bytes, index: int, received_us: int) -> list[
 
 
 def _decode_array(array: bytes, first_index: int, received_us: int) -> list[Event | Rejection]:
-    hostile = _hostile_items(array)
-    try:
-        wires: Sequence[WireEvent | Rejection] = _each(hostile, first_index) if hostile else _many(array)
-    except ValidationError as invalid:
-        wires = _each(_items(array, invalid), first_index)
-    return [
-        wire if isinstance(wire, Rejection) else event_of(wire, index, received_us)
-        for index, wire in enumerate(wires, first_index)
-    ]
+    if (read := read_many_quickly(array)) is not None:
+        return [event_of(fields, index, received_us) for index, fields in enumerate(read, first_index)]
+    return [_reread(item, index, received_us) for index, item in enumerate(_items(array), first_index)]
 
 
 def decode_lines(lines: list[bytes], first_index: int, received_us: int) -> list[Event | Rejection]:
@@ -108,13 +99,10 @@ def decode_lines(lines: list[bytes], first_index: int, received_us: int) -> list
         len(line) <= limits.EVENT_BYTES_MAX and line.startswith(b"{") and line.endswith(b"}")
         for line in lines
     ):
-        try:
-            # No string and no name holds a line break, so what two lines leave open can't close over it.
-            wires = _many(b"[" + b",\n".join(lines) + b"]")
-        except ValidationError:
-            wires = []
-        if len(wires) == len(lines):
-            return [event_of(wire, first_index + i, received_us) for i, wire in enumerate(wires)]
+        # No string and no name holds a line break, so what two lines leave open can't close over it.
+        read = read_many_quickly(b"[" + b",\n".join(lines) + b"]")
+        if read is not None and len(read) == len(lines):
+            return [event_of(fields, first_index + i, received_us) for i, fields in enumerate(read)]
     return [_decode_line(line, first_index + i, received_us) for i, line in enumerate(lines)]
 
 
@@ -143,7 +131,7 @@ def _decode_one(
         if _loads(text) is not None:
             return _unreadable(index, malformed)
         return not_json(index, malformed)
-    return event_of(wire, index, received_us)
+    return event_of(fields_of(wire), index, received_us)
 
 
 def _not_json(_index: int, message: str) -> NoReturn:
@@ -162,27 +150,13 @@ def _malformed(invalid: ValidationError) -> str | None:
     return error["msg"].removeprefix("Invalid JSON: ") if error["type"] == "json_invalid" else None
 
 
-def _hostile_items(body: bytes) -> list[Any] | None:
-    """The items of a large array, if one of them has so many fields that complaining of each would take seconds."""
-    if len(body) <= limits.EVENT_BYTES_MAX:
-        return None
+def _items(array: bytes) -> list[Any]:
+    """The items of an array in which something is wrong, as plain JSON values."""
     try:
-        items = _bounded(pydantic_core.from_json(body))
-    except ValueError:
-        return None
-    return items if any(map(_has_too_many_fields, items)) else None
-
-
-def _has_too_many_fields(item: Any) -> bool:
-    return isinstance(item, dict) and len(item) > limits.EVENT_FIELDS_MAX
-
-
-def _items(body: bytes, invalid: ValidationError) -> list[Any]:
-    """The items of an array in which something was wrong, as plain JSON values."""
-    if (malformed := _malformed(invalid)) is None:
-        return _bounded(pydantic_core.from_json(body))
-    items = _loads(body)
-    return _not_json(0, malformed) if items is None else _bounded(items)
+        return _bounded(pydantic_core.from_json(array))
+    except ValueError as malformed:
+        items = _loads(array)
+        return _not_json(0, str(malformed)) if items is None else _bounded(items)
 
 
 def _bounded(items: Any) -> list[Any]:
@@ -205,12 +179,8 @@ def _loads(text: bytes) -> Any:
         return None
 
 
-def _each(items: list[Any], first_index: int) -> list[WireEvent | Rejection]:
-    """Each item by itself. It is written out again, so that strict reading means what it means for a whole body."""
-    return [_reread(item, index) for index, item in enumerate(items, first_index)]
-
-
-def _reread(item: Any, index: int) -> WireEvent | Rejection:
+def _reread(item: Any, index: int, received_us: int) -> Event | Rejection:
+    """An item by itself. It is written out again, so that strict reading means what it means for a whole body."""
     try:
         text = json.dumps(item)
     except RecursionError:
@@ -221,12 +191,12 @@ def _reread(item: Any, index: int) -> WireEvent | Rejection:
     ):
         return _too_long(index)
     try:
-        wire: WireEvent = _one(text)
+        wire = _one(text)
     except ValidationError as invalid:
         if malformed := _malformed(invalid):
             return _unreadable(index, malformed)
         return _rejection(index, invalid.errors(include_url=False))
-    return wire
+    return event_of(fields_of(wire), index, received_us)
 
 
 def _unreadable(index: int, malformed: str) -> Rejection:

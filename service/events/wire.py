@@ -15,7 +15,7 @@ UserName = Annotated[str, StringConstraints(min_length=1, max_length=limits.USER
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=limits.SLUG_CHARS_MAX)]
 Position = Annotated[float, Field(ge=0, le=limits.POSITION_MAX_S, allow_inf_nan=False)]
 Time = (
-    Annotated[str, StringConstraints(max_length=64)]
+    Annotated[str, StringConstraints(max_length=limits.TIME_CHARS_MAX)]
     | Annotated[float, Field(ge=limits.TIME_MIN_S, le=limits.TIME_MAX_S, allow_inf_nan=False)]
 )
 Kind = Literal["heartbeat", "segment", "play", "pause", "end", "seek", "rate", "claim", "mark", "load"]
@@ -66,6 +66,12 @@ class WireEvent(BaseModel):
     duration: Position | None = Field(None, description="of the movie, in seconds")
 
 
+Fields = tuple[
+    str, str, float, str | None, str | None, int | None, str, float | None, float | None,
+    list[tuple[float, float]] | None, str | float | None, str | float | None, float | None,
+]  # fmt: skip
+"""The fields of an event, in the order in which `WireEvent` declares them."""
+
 EXPECTED = {
     "user": f"a string of 1 to {limits.USER_CHARS_MAX} characters",
     "slug": f"a string of 1 to {limits.SLUG_CHARS_MAX} characters",
@@ -89,21 +95,23 @@ _CARRIES = {"from": ("segment", "seek"), "segments": ("claim",)}
 """Fields that belong to some kinds and are needed by them; on others they are a misunderstanding."""
 
 
-def event_of(wire: WireEvent, index: int, received_us: int) -> Event | Rejection:
-    """The event that `wire` means, or why it means none. `index` is its place in the request.
+def fields_of(wire: WireEvent) -> Fields:
+    """All at once: asking a model for each costs as much as all that follows."""
+    return tuple(wire.__dict__.values())
 
-    Every event comes through here. All fields are taken out at once, in the order in which they are declared: asking a
-    model for each costs as much as the rest.
+
+def event_of(fields: Fields, index: int, received_us: int) -> Event | Rejection:
+    """The event that these mean, or why they mean none. `index` is its place in the request.
+
+    Every event comes through here.
     """
-    user, slug, at, identity, session, seq, kind, from_s, speed, segments, ts, sent_at, duration = (
-        wire.__dict__.values()
-    )
+    user, slug, at, identity, session, seq, kind, from_s, speed, segments, ts, sent_at, duration = fields
     if (kind != "heartbeat" or from_s is not None or segments is not None) and (
-        misfit := _misfit(wire, index)
+        misfit := _misfit(kind, from_s, segments, speed, index)
     ):
         return misfit
     if "\0" in user or "\0" in slug or (identity and "\0" in identity) or (session and "\0" in session):
-        return _holds_nul(wire, index)
+        return _holds_nul(user, slug, identity, index)
     time_us = received_us
     if ts is not None or sent_at is not None:
         times = _times(ts, sent_at, index)
@@ -128,30 +136,37 @@ def event_of(wire: WireEvent, index: int, received_us: int) -> Event | Rejection
     )
 
 
-def _holds_nul(wire: WireEvent, index: int) -> Rejection:
-    named = (("user", wire.user), ("slug", wire.slug), ("id", wire.id), ("session", wire.session))
-    field = next(field for field, text in named if text and "\0" in text)
+def _holds_nul(user: str, slug: str, identity: str | None, index: int) -> Rejection:
+    """One of these does, or else the session."""
+    named = (("user", user), ("slug", slug), ("id", identity))
+    field = next((field for field, text in named if text and "\0" in text), "session")
     return Rejection(
         index, field, "invalid_string", f"{field} holds the character U+0000, which cannot be stored"
     )
 
 
-def _misfit(wire: WireEvent, index: int) -> Rejection | None:
+def _misfit(
+    kind: str,
+    from_s: float | None,
+    segments: list[tuple[float, float]] | None,
+    speed: float | None,
+    index: int,
+) -> Rejection | None:
     """What `kind` lacks, or has that belongs to another kind."""
-    for field, given in (("from", wire.from_), ("segments", wire.segments)):
+    for field, given in (("from", from_s), ("segments", segments)):
         kinds = _CARRIES[field]
-        if given is None and wire.kind in kinds:
+        if given is None and kind in kinds:
             return Rejection(
-                index, field, "missing_field", f"{field} is missing: {wire.kind} needs {EXPECTED[field]}"
+                index, field, "missing_field", f"{field} is missing: {kind} needs {EXPECTED[field]}"
             )
-        if given is not None and wire.kind not in kinds:
+        if given is not None and kind not in kinds:
             return Rejection(
                 index,
                 field,
                 "misplaced_field",
-                f"{field} belongs to {' and '.join(kinds)}, not to {wire.kind}",
+                f"{field} belongs to {' and '.join(kinds)}, not to {kind}",
             )
-    if wire.kind == "rate" and wire.speed is None:
+    if kind == "rate" and speed is None:
         return Rejection(index, "speed", "missing_field", f"speed is missing: rate needs {EXPECTED['speed']}")
     return None
 
