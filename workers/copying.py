@@ -7,6 +7,7 @@ some milliseconds and nothing else.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from service.counters import outcomes, packing
@@ -22,8 +23,18 @@ if TYPE_CHECKING:
 _KIND_FIELDS: Final = {number: copying.field_of(kind.encode()) for number, kind in packing.KIND_NAMES.items()}
 _TAKE_FROM: Final = {number for number, kind in packing.KIND_NAMES.items() if kind in packing.TAKES_FROM}
 _CLAIM: Final = next(number for number, kind in packing.KIND_NAMES.items() if kind == "claim")
+_PLAIN_ENDINGS: Final = {
+    number: kind + 6 * NULL
+    for number, kind in _KIND_FIELDS.items()
+    if number != _CLAIM and number not in _TAKE_FROM
+}
+"""Of kinds that have no field of their own: from the kind on, all that an event has which says nothing more."""
+
 _FASTER_THAN_CLOCK: Final = copying.field_of(FASTER_THAN_CLOCK.encode())
 _DAY_US: Final = 86_400_000_000
+
+_read_outcome = lru_cache(maxsize=4096)(outcomes.read)
+"""Most events of an audience are worth the same."""
 
 
 def copy_entry(partition: int, entry: Entry, changed: Changed, copied: Copied) -> None:
@@ -67,12 +78,22 @@ def copy_entry(partition: int, entry: Entry, changed: Changed, copied: Copied) -
         identity, segments = None, None
         if run[end:offset] != packing.NEITHER:
             identity, segments, offset = packing.read_rest(run, end)
-        if outcome.isdigit():
-            credited_ms, implausible_ms, scope = int(outcome), 0, 0
-        elif outcome in outcomes.UNCOUNTED:
+        if outcome in outcomes.UNCOUNTED:
             continue
-        else:
-            credited_ms, implausible_ms, scope = outcomes.read(outcome)
+        credited_ms, implausible_ms, scope = _read_outcome(outcome)
+        ending = _PLAIN_ENDINGS.get(kind)
+        if ending is None or identity is not None or speed or duration or implausible_ms:
+            ending = b"".join(
+                (
+                    _KIND_FIELDS[kind],
+                    INT4.pack(4, from_ms) if kind in _TAKE_FROM else NULL,
+                    _spans(segments or ()) if kind == _CLAIM else NULL,
+                    INT2.pack(2, speed) if speed else NULL,
+                    INT4.pack(4, duration - 1) if duration else NULL,
+                    NULL if identity is None else copying.field_of(identity.encode()),
+                    _FASTER_THAN_CLOCK if implausible_ms else NULL,
+                )
+            )
         pieces += (
             head,
             pack(
@@ -82,16 +103,13 @@ def copy_entry(partition: int, entry: Entry, changed: Changed, copied: Copied) -
             session,
             user_fields[user],
             movie_fields[movie],
-            _KIND_FIELDS[kind],
-            INT4.pack(4, from_ms) if kind in _TAKE_FROM else NULL,
-            _spans(segments or ()) if kind == _CLAIM else NULL,
-            INT2.pack(2, speed) if speed else NULL,
-            INT4.pack(4, duration - 1) if duration else NULL,
             INT8.pack(8, seq - 1) if seq else NULL,
-            NULL if identity is None else copying.field_of(identity.encode()),
-            _FASTER_THAN_CLOCK if implausible_ms else NULL,
+            ending,
         )  # fmt: skip
-        changed.setdefault((users[user], movies[movie]), set()).add(session.decode())
+        pair = users[user], movies[movie]
+        if (sessions := changed.get(pair)) is None:
+            sessions = changed[pair] = set()
+        sessions.add(session.decode())
         if not day_us <= received_us < day_end_us:
             day_us = received_us - received_us % _DAY_US
             day_end_us = day_us + _DAY_US

@@ -2,7 +2,8 @@
 
 A row is how many fields follow, and the fields, each behind its length. Numbers are big-endian, as in runs. The columns
 are in an order of their own: first those that are the same in all rows of an entry, then all other numbers that are
-never null, so that each kind is packed at once (`workers.copying`).
+never null, so that each kind is packed at once, and in the end those that nearly all events of a kind have alike
+(`workers.copying`).
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 COLUMNS: Final = (
     "partition", "entry_ms", "entry_seq",
     "ordinal", "at_ms", "timed", "happened_at", "received_at", "credited_ms", "implausible_ms", "scope", "session",
-    "user_id", "slug", "kind",
-    "from_ms", "segments", "speed", "duration_ms", "seq", "event_id", "implausible_reason",
+    "user_id", "slug", "seq", "kind", "from_ms", "segments", "speed", "duration_ms", "event_id", "implausible_reason",
 )  # fmt: skip
 
-PIECES: Final = len(COLUMNS) - 9
-"""Of a row: what entries share, the numbers, and each field after them."""
+PIECES: Final = 7
+"""Of a row: what entries share, the numbers, session, user, slug, seq, and all that comes after it."""
 
 EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which Postgres counts."""
