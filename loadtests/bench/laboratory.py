@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import Unavailable
+from loadtests.bench.systems.webdis import StoredWebdis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,9 +46,16 @@ class Laboratory:
         seconds = self.seconds if self.is_quick else self.seconds * BATCHED / SINGLES
         return replace(self, seconds=seconds, events_per_second=SINGLES)
 
-    def playhead(self, folder: Path) -> Playhead:
+    @property
+    def snapshot_interval_seconds(self) -> float:
         """The audience lives faster than people do: so its snapshots come faster, too."""
-        return Playhead(folder, snapshot_interval_seconds=ROUNDS * self.viewers / self.events_per_second)
+        return ROUNDS * self.viewers / self.events_per_second
+
+    def playhead(self, folder: Path) -> Playhead:
+        return Playhead(folder, snapshot_interval_seconds=self.snapshot_interval_seconds)
+
+    def stored_webdis(self, folder: Path) -> StoredWebdis:
+        return StoredWebdis(folder, self.snapshot_interval_seconds)
 
     @contextmanager
     def running(self, *kinds: Callable[[Path], System]) -> Iterator[dict[str, System]]:

@@ -8,7 +8,7 @@ from loadtests.bench.audience import audience, strangers
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.systems.nothing import Nothing
-from loadtests.bench.systems.webdis import Webdis
+from loadtests.bench.systems.webdis import StoredWebdis, Webdis
 from loadtests.bench.turns import Player, p99, paired, speed, take_turns
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ CPU_US_AIM = 45.0
 def singles(laboratory: Laboratory) -> Result:
     """One event a request: events a second and p99 beside webdis and the handler that does nothing; CPU an event."""
     result, laboratory = Result(), laboratory.for_singles()
-    with laboratory.running(laboratory.playhead, Webdis, Nothing) as systems:
+    more = () if laboratory.is_quick else (laboratory.stored_webdis,)
+    with laboratory.running(laboratory.playhead, Webdis, Nothing, *more) as systems:
         players = {name: Player(system, audience(laboratory.viewers)) for name, system in systems.items()}
         for number in (64,) if laboratory.is_quick else (64, 256):
             _measure(laboratory, result, players, number)
@@ -53,9 +54,13 @@ def _measure(laboratory: Laboratory, result: Result, players: dict[str, Player],
     )
     result.show(f"one event a request, {connections} connections", *players.values())
     playhead, nothing, webdis = players["playhead"], players["nothing"], players.get("webdis")
+    stored = players.get(StoredWebdis.name)
     title = f"singles, {connections} connections"
     result.add(f"{title}: events a second", playhead.events_per_second, "/s")
     result.add(f"{title}: events a second, to webdis", paired(playhead, webdis, speed), "x", aim=1.0)
+    if not laboratory.is_quick:
+        result.add(f"{title}: events a second, to stored webdis", paired(playhead, stored, speed), "x")
+        result.add(f"{title}: p99, to stored webdis", paired(playhead, stored, p99), "x")
     result.add(f"{title}: events a second, to doing nothing", paired(playhead, nothing, speed), "x", aim=0.6)
     result.add(f"{title}: p99, to webdis", paired(playhead, webdis, p99), "x", aim=1.0, is_upper=True)
     cpu_us = playhead.cpu_us_per_event()["all"]

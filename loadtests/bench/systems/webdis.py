@@ -1,7 +1,8 @@
 """Webdis, an HTTP server in C in front of Valkey, calling playhead's own counting script once a request.
 
 What one would get without playhead: nothing is checked, nothing is shared between requests, nothing goes to Postgres.
-The script's call is spelled beforehand, so its cost is not webdis'; its Valkey is set up as playhead's.
+The script's call is spelled beforehand, so its cost is not webdis'; its Valkey is set up as playhead's. `StoredWebdis`
+stands in front of the Valkey of a playhead, whose flusher brings to Postgres what comes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import quote_from_bytes
 
 from redis import Redis
 
+from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import Command, Counts, found, free_port
 from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 BACKLOG_EVENTS_MAX = 10**9
-"""Nobody takes events out of its streams."""
+"""Webdis is told of no bound."""
 
 CONFIG = {"threads": 2, "pool_size": 20, "daemonize": False, "verbosity": 0, "database": 0}
 """As many threads as playhead has HTTP processes. Each has its own connections to Valkey."""
@@ -39,22 +41,27 @@ class Webdis:
     name = "webdis"
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder / self.name
         self._program = found("webdis", "webdis")
         self.port = free_port()
         self._command: Command | None = None
         self._calls = 0
 
     def start(self) -> None:
-        self._data = DataFolder(self._folder / "webdis")
+        self._folder.mkdir()
+        self._data = DataFolder(self._folder / "data")
         self._valkey = EmbeddedValkey(self._data).start()
         self._redis = Redis.from_url(self._valkey.url)
         self._redis.function_load(scripts.whole_library()[1], replace=True)
         for partition in range(PARTITIONS):
             self._redis.hset(keys.log(partition), "open", ONLY_HOME)
+        self._serve(self._valkey.url)
+
+    def _serve(self, redis_url: str) -> None:
+        """Returns when webdis listens, in front of the Valkey at this address."""
         told = CONFIG | {"http_host": "127.0.0.1", "http_port": self.port}
         told |= {
-            "redis_host": self._valkey.url.removeprefix("unix://"),
+            "redis_host": redis_url.removeprefix("unix://"),
             "logfile": str(self._folder / "webdis.log"),
         }
         config = self._folder / "webdis.json"
@@ -89,6 +96,36 @@ class Webdis:
     def counts(self) -> Counts:
         appended = [self._redis.hget(keys.log(partition), "appended") for partition in range(PARTITIONS)]
         return Counts(sum(int(count or 0) for count in appended), None)
+
+
+class StoredWebdis(Webdis):
+    """What it leaves out added: rows and snapshots, by the flusher and Postgres of a playhead that nobody else asks."""
+
+    name = "webdis, stored"
+
+    def __init__(self, folder: Path, snapshot_interval_seconds: float) -> None:
+        super().__init__(folder)
+        self._playhead = Playhead(
+            self._folder, partitions=PARTITIONS, snapshot_interval_seconds=snapshot_interval_seconds
+        )
+
+    def start(self) -> None:
+        self._playhead.start()
+        self._serve(self._playhead.redis_url)
+
+    def stop(self) -> None:
+        if self._command:
+            self._command.stop()
+        self._playhead.stop()
+
+    def roots(self) -> list[int]:
+        return [self._command.pid, *self._playhead.roots()] if self._command else []
+
+    def settle(self) -> float:
+        return self._playhead.settle()
+
+    def counts(self) -> Counts:
+        return self._playhead.counts()
 
 
 def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
