@@ -14,8 +14,10 @@ from service.counters.records import PAIR_BYTES, TOTALS_BYTES, PairRecord, Sessi
 from service.limits import SEQ_WINDOW
 
 _STRIDE = Struct(">IIIQQIQQQHI")
+_STRIDE_OF_PAIR = Struct(">II4xQ8xIQ18xI")
 _LENGTH = Struct(">H")
 _AT = Struct(">6Q 5Q3IQ 3I IQB3Q")
+_PAIR_AT = Struct(">48x 5Q3IQ 2I4x I")
 _SCOPE_BYTES = PAIR_BYTES + 12
 
 
@@ -43,48 +45,63 @@ def pair_of(stride: bytes | None, record: bytes, slug: str, bitmap: bytes) -> tu
 
 def counted_pair(stride: bytes, record: bytes) -> PairRecord:
     """What the script says of a pair right after an event: its record, or its user's, who is at that pair."""
-    return PairRecord.unpack(record) if len(record) == PAIR_BYTES else read(stride, record).pair
+    return PairRecord.unpack(record) if len(record) == PAIR_BYTES else _pair_at(stride, record)
+
+
+def _pair_at(stride: bytes, record: bytes) -> PairRecord:
+    """The pair of a user who is at a session. All fields at once: this is done for every single event."""
+    reached, stride_tail_after, time_us, strides, stride_effective_ms, scope = _STRIDE_OF_PAIR.unpack_from(
+        stride
+    )
+    (
+        watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
+        furthest_ms, latest_ms, latest_us, tail_first, tail_after, position,
+    ) = _PAIR_AT.unpack_from(record)  # fmt: skip
+    if strides:
+        watch_ms += reached - position
+        fresh_cells = stride_tail_after - tail_after
+        unique_cells += fresh_cells
+        if fresh_cells and verified_cells >= tail_first:
+            verified_cells = stride_tail_after
+        if reached > furthest_ms:
+            furthest_ms = reached - 1
+        if time_us >= latest_us:
+            latest_ms, latest_us = reached - 1, time_us
+    return PairRecord(
+        watch_ms, effective_ms + stride_effective_ms, unique_cells, events + strides, implausible_ms,
+        verified_cells, furthest_ms, latest_ms, latest_us, scope,
+    )  # fmt: skip
 
 
 def read(stride: bytes, record: bytes) -> Current:
-    """A user who is at a session. All fields at once: this is done for every single event."""
+    """A user who is at a session."""
     (
         reached, stride_tail_after, _, time_us, seq_after, strides, stride_effective_ms, active_us, appended,
         speed, scope,
     ) = _STRIDE.unpack_from(stride)  # fmt: skip
     (
-        user_watch_ms, user_effective_ms, user_unique_cells, user_events, movies, ids_swept_us,
-        watch_ms, effective_ms, unique_cells, events, implausible_ms, verified_cells,
-        furthest_ms, latest_ms, latest_us, tail_first, tail_after, _,
+        watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us,
+        _, _, _, _, _, _, _, _, _, tail_first, tail_after, _,
         position, since_us, playing, credited_ms, seq_before, seq_base,
     ) = _AT.unpack_from(record)  # fmt: skip
     window = record[_AT.size + (_SCOPE_BYTES if scope else 0) :]
-    stride_watch_ms = fresh_cells = 0
     if strides:
-        stride_watch_ms, fresh_cells = reached - position, stride_tail_after - tail_after
+        watch_ms, credited_ms = watch_ms + reached - position, credited_ms + reached - position
+        unique_cells += stride_tail_after - tail_after
         position, since_us, playing = reached, time_us, 1
-        if reached > furthest_ms:
-            furthest_ms = reached - 1
-        if time_us >= latest_us:
-            latest_ms, latest_us = reached - 1, time_us
-        if fresh_cells and verified_cells >= tail_first:
-            verified_cells = stride_tail_after
         if seq_after > seq_before:
             seq_base, window = _add_seqs(seq_before, seq_after, seq_base, window)
     return Current(
         UserRecord(
-            user_watch_ms + stride_watch_ms, user_effective_ms + stride_effective_ms,
-            user_unique_cells + fresh_cells, user_events + strides, movies, ids_swept_us, active_us, appended,
+            watch_ms, effective_ms + stride_effective_ms, unique_cells, events + strides,
+            movies, ids_swept_us, active_us, appended,
         ),
-        PairRecord(
-            watch_ms + stride_watch_ms, effective_ms + stride_effective_ms, unique_cells + fresh_cells,
-            events + strides, implausible_ms, verified_cells, furthest_ms, latest_ms, latest_us, scope,
-        ),
+        _pair_at(stride, record),
         tail_first,
         stride_tail_after,
         SessionRecord(
             position - 1 if position else None, time_us or None, since_us or None, playing > 0, speed,
-            credited_ms + stride_watch_ms, seq_after - 1 if seq_after else None, seq_base, window,
+            credited_ms, seq_after - 1 if seq_after else None, seq_base, window,
         ),
     )  # fmt: skip
 
