@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -91,6 +92,9 @@ EXPECTED = {
 
 TIME_MIN_US, TIME_MAX_US = limits.TIME_MIN_S * 1_000_000, limits.TIME_MAX_S * 1_000_000
 
+_event = partial(tuple.__new__, Event)
+"""An Event of all its fields, in half the time that its own constructor, a function in Python, takes."""
+
 _CARRIES = {"from": ("segment", "seek"), "segments": ("claim",)}
 """Fields that belong to some kinds and are needed by them; on others they are a misunderstanding."""
 
@@ -118,21 +122,23 @@ def event_of(fields: Fields, index: int, received_us: int) -> Event | Rejection:
         if isinstance(times, Rejection):
             return times
         time_us = event_time_us(*times, received_us)
-    return Event(
-        user,
-        slug,
-        kind,
-        thousandths(at),
-        time_us,
-        received_us,
-        ts is not None,
-        session or "",
-        seq,
-        identity,
-        None if from_s is None else thousandths(from_s),
-        None if speed is None else thousandths(speed),
-        () if segments is None else tuple((thousandths(a), thousandths(b)) for a, b in segments),
-        None if duration is None else thousandths(duration),
+    return _event(
+        (
+            user,
+            slug,
+            kind,
+            thousandths(at),
+            time_us,
+            received_us,
+            ts is not None,
+            session or "",
+            seq,
+            identity,
+            None if from_s is None else thousandths(from_s),
+            None if speed is None else thousandths(speed),
+            () if segments is None else tuple((thousandths(a), thousandths(b)) for a, b in segments),
+            None if duration is None else thousandths(duration),
+        )
     )
 
 
