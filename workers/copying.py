@@ -38,7 +38,7 @@ _read_outcome = lru_cache(maxsize=4096)(outcomes.read)
 
 
 def copy_entry(partition: int, entry: Entry, changed: Changed, copied: Copied) -> None:
-    """Adds the rows of an entry to `copied`, all or none, and what they changed to `changed`.
+    """Adds the rows of an entry to `copied`, all or none, and what they change to `changed`, maybe some of it if none.
 
     Raises whatever makes unreadable what a stranger wrote, and where a number does not fit its column.
     """

@@ -214,7 +214,7 @@ class Flusher:
         self, progress: dict[int, Progress], found: Found, ready: list[Snapshot], now: float
     ) -> int:
         """Commit all at once; where Postgres refuses it for what is in it, piece by piece. Gives how many rows."""
-        batch = gather(found)
+        batch = gather(progress, found)
         try:
             await self._ledger.commit(await redacting(self._ledger, flush_of(progress, batch, ready)))
         except Exception as refused:

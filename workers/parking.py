@@ -37,7 +37,7 @@ async def store_each(ledger: Ledger, partition: int, mine: Progress, entries: li
     Halved again and again until each culprit is alone: a commit for each half that has one, not one for each entry.
     Raises what says nothing of the entries, a lost connection for example; what was committed until then stays so.
     """
-    batch = gather({partition: entries})
+    batch = gather({partition: mine}, {partition: entries})
     try:
         await commit(ledger, {partition: mine}, batch)
     except Exception as refused:
@@ -72,7 +72,7 @@ async def redacting(ledger: Ledger, flush: Flush) -> Flush:
 def follow(progress: dict[int, Progress], batch: Batch) -> None:
     """The batch was committed."""
     for partition, entries in batch.found.items():
-        progress[partition].follow(entries, batch.changed[partition])
+        progress[partition].follow(entries)
     for one in batch.parked:
         metrics.PARKED.inc()
         _log.error(
@@ -109,7 +109,7 @@ def parked_rows(one: ParkedEntry) -> list[Row]:
 async def store_snapshot(ledger: Ledger, mine: Progress, snapshot: Snapshot, now: float) -> None:
     """Commit a snapshot without any rows. Where it is refused its rows stand for it, and it is tried again later."""
     try:
-        await ledger.commit(flush_of({snapshot.partition: mine}, gather({}), [snapshot]))
+        await ledger.commit(flush_of({snapshot.partition: mine}, gather({}, {}), [snapshot]))
     except Exception as refused:
         if not blames_the_data(refused):
             raise

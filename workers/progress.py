@@ -33,7 +33,8 @@ class Progress:
     cursor: EntryId
     appended: int
     changed: Changed
-    """What has changed since the round of snapshots that is under way began, or since the last one."""
+    """What has changed since the round of snapshots that is under way began, or since the last one; and before it is
+    committed, what the rows change that are on their way."""
     home: str
     """The server at which the partition was found level."""
     waiting: Changed = field(default_factory=dict)
@@ -52,11 +53,10 @@ class Progress:
     snapshotted: int = 0
     """The count of events of which Postgres has all snapshots: who had no later one may leave Redis."""
 
-    def follow(self, entries: list[Entry], changed: Changed) -> None:
+    def follow(self, entries: list[Entry]) -> None:
         """These entries were committed."""
         self.cursor = entries[-1].id
         self.appended = entries[-1].appended
-        add_changed(self.changed, changed)
 
     @property
     def is_unsnapshotted(self) -> bool:
@@ -117,21 +117,25 @@ def _up_to_gap(entries: list[Entry], appended: int) -> list[Entry]:
 
 
 class Batch(NamedTuple):
-    """What entries become: rows, and what changed in each partition; those that can't be read are `parked`."""
+    """What entries become: rows; those that can't be read are `parked`."""
 
     found: Found
     copied: Copied
-    changed: dict[int, Changed]
     parked: list[ParkedEntry]
 
 
-def gather(found: Found) -> Batch:
-    batch = Batch(found, Copied(), {partition: {} for partition in found}, [])
+def gather(progress: Mapping[int, Progress], found: Found) -> Batch:
+    """Notes as changed what the rows change, whether they are committed or not: most pairs are noted already.
+
+    Of one too many the snapshot is taken once too often, or not at all where there is no such pair.
+    """
+    batch = Batch(found, Copied(), [])
     for partition, entries in found.items():
+        changed = progress[partition].changed
         for entry in entries:
             try:
                 _refuse_nobody(entry)
-                copy_entry(partition, entry, batch.changed[partition], batch.copied)
+                copy_entry(partition, entry, changed, batch.copied)
             except Exception as unreadable:  # whatever a stranger wrote into the stream
                 detail = f"{type(unreadable).__name__}: {unreadable}"
                 batch.parked.append(parked_entry(partition, entry, "unreadable", detail))
