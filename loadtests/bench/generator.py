@@ -57,12 +57,15 @@ class Job:
 
 @dataclass(slots=True)
 class Outcome:
-    """`seconds` is until the last answer. Requests of an open loop that were due and never sent are `unsent`."""
+    """`seconds` is until the last answer. Requests of an open loop that were due and never sent are `unsent`; `left` is
+    how many were not sent at all, the last ones of the file.
+    """
 
     seconds: float = 0.0
     answered: int = 0
     failed: int = 0
     unsent: int = 0
+    left: int = 0
     latencies_ms: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -136,6 +139,7 @@ class Load:
             pacing.cancel()
         self.outcome.seconds = time.perf_counter() - started
         self.outcome.answered = len(self.latencies)
+        self.outcome.left = len(self.waiting)
         self.outcome.latencies_ms = percentiles_ms(self.latencies)
         return self.outcome
 

@@ -10,7 +10,7 @@ from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
-from loadtests.bench.generator import ANSWER_SECONDS_MAX, Job, Outcome, write_requests
+from loadtests.bench.generator import ANSWER_SECONDS_MAX, Job, Outcome, read_requests, write_requests
 from loadtests.bench.processor import cpu_by_role, difference
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ def p99(turn: Turn) -> float:
 class Player:
     """A system, the story that it is sent, and the turns that it took. `batch` is the events of a request.
 
+    `left` are requests that were written for a turn and not sent in it: the next turn begins with them, or else each
+    viewer would leap forward in between.
+
     `spell` writes a request in place of the system, `expected` is then how its answer begins; `is_reading` leaves
     the books alone.
     """
@@ -74,10 +77,17 @@ class Player:
     expected: str = ""
     is_reading: bool = False
     is_stream: bool = False
+    left: list[bytes] = field(default_factory=list)
 
     def requests(self) -> Iterator[bytes]:
+        yield from self.left
         while moments := list(islice(self.story, self.batch)):
             yield (self.spell or self.system.request)(moments)
+
+    def keep_unsent(self, path: Path, count: int) -> None:
+        """The last ones of those that were written there."""
+        written = [*read_requests(path)]
+        self.left = written[len(written) - count :] + self.left[len(written) :]
 
     def median(self, of: Callable[[Turn], float]) -> float:
         return median(map(of, self.turns)) if self.turns else 0.0
@@ -141,12 +151,14 @@ def take_turn(
     is_settling: bool = True,
 ) -> Turn:
     """Write the requests, post them, wait until everything is stored."""
-    job = job_of(player, folder / "requests", connections, seconds, requests, rate=rate)
+    path = folder / "requests"
+    job = job_of(player, path, connections, seconds, requests, rate=rate)
     with Generator(job) as generator:
         before = cpu_by_role([*player.system.roots(), generator.pid])
         outcome = generator.run()
         settle_seconds = player.system.settle() if is_settling else 0.0
         after = cpu_by_role([*player.system.roots(), generator.pid])
+    player.keep_unsent(path, outcome.left)
     return Turn(outcome, book(player, outcome), difference(before, after), settle_seconds)
 
 

@@ -123,6 +123,15 @@ def test_events_are_json_and_frames_hold_them() -> None:
         assert len(frame) - len(as_json(moment)) == (6 if len(as_json(moment)) < 126 else 8)
 
 
+def test_a_turn_begins_with_what_was_not_sent_in_the_one_before(tmp_path: Path) -> None:
+    told = [moment.user.encode() for moment in islice(audience(50), 50)]
+    player = Player(None, audience(50), spell=lambda moments: moments[0].user.encode())  # type: ignore[arg-type]
+    for first, count, unsent in ((0, 10, 4), (6, 2, 1), (7, 20, 0), (27, 3, 3), (27, 5, 0)):
+        write_requests(tmp_path / "requests", islice(player.requests(), count))
+        assert list(read_requests(tmp_path / "requests")) == told[first : first + count]
+        player.keep_unsent(tmp_path / "requests", unsent)
+
+
 def test_requests_are_read_as_they_were_written(tmp_path: Path) -> None:
     requests = [b"one", b"", b"\x00\xff" * 1000]
     assert write_requests(tmp_path / "requests", requests) == 3
