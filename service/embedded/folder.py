@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MB = 2**20
 
-FREE_BYTES_MIN = 200 * MB
-"""A new Postgres takes 40 MB, its first write-ahead segments and a rewrite of Valkey's file the rest."""
+FREE_BYTES_MIN = 300 * MB
+"""A new Postgres takes 40 MB, its first write-ahead segments and Valkey's file, which is rewritten at 128, the rest."""
 
 LOCK_NAME = "playhead.lock"
 
