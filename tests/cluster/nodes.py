@@ -217,10 +217,13 @@ class Nodes:
         roles = [await node.role() for node in self.all]
         infos = await asyncio.gather(*(node.command("CLUSTER", "INFO") for node in self.all))
         views = [await node.command("CLUSTER", "NODES") for node in self.all]
+        slots = [await node.command("CLUSTER", "SLOTS") for node in self.all]
         return (
             sorted(roles) == ["master"] * MASTERS + ["slave"] * MASTERS
             and all(b"cluster_state:ok" in info for info in infos)
             and not any(b"fail" in view for view in views)
+            # Each node knows of each master's replica: news of a failover take a moment to reach all.
+            and all(len(replicas) == 1 for view in slots for _, _, _, *replicas in view)
             and all(
                 [role == "master" or await node.follows() for node, role in zip(self.all, roles, strict=True)]
             )
