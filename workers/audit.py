@@ -76,10 +76,10 @@ class Audit:
             for _, event in await raw_events(self._history, partition, live.names, since, live.upto):
                 model.apply(event)
                 events += 1
-        here = [name for name in live.names if name in live.users or not live.has_evicted]
-        standing = standing_of_live(partition, live)
+        here = [name for name in live.names if name in live.states.users or not live.has_evicted]
+        standing = standing_of_live(partition, live.states)
         incomplete, drifts = compare(model, here, standing, keeps_all=self._keeps_all)
-        verdict = Verdict(len(live.names), len(live.pairs), events, incomplete, drifts=tuple(drifts))
+        verdict = Verdict(len(live.names), len(live.states.pairs), events, incomplete, drifts=tuple(drifts))
         if len(here) == len(live.names):
             return verdict
         gone = set(live.names).difference(here)

@@ -12,11 +12,11 @@ from service.rules.model import Totals
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from service.counters.states import States
     from service.db.history import StoredPair, StoredScope, StoredSession, StoredUser
     from service.db.records import EntryId
     from service.rules.model import Counters, Model, Pair
     from service.rules.session import Session
-    from workers.live import Live
 
 PairName = tuple[str, str]
 Counted = tuple[PairRecord, int]
@@ -114,15 +114,15 @@ class StoredPlace:
         return f"scopes {user} {slug} {scope}"
 
 
-def standing_of_live(partition: int, live: Live) -> Standing:
+def standing_of_live(partition: int, states: States) -> Standing:
     standing = Standing(LivePlace(partition))
-    for user, totals in live.users.items():
+    for user, totals in states.users.items():
         standing.users[user] = Totals(*totals[:4]), totals.movies
-    for pair, (record, bitmap) in live.pairs.items():
+    for pair, (record, bitmap) in states.pairs.items():
         standing.pairs[pair] = record, coverage.seen_of(bitmap)
-    for (user, slug, name), found in live.sessions.items():
+    for (user, slug, name), found in states.sessions.items():
         standing.sessions.setdefault((user, slug), {})[name] = images.session_of(found)
-    for pair, scopes in live.scopes.items():
+    for pair, scopes in states.scopes.items():
         standing.scopes[pair] = {
             number: (record, coverage.seen_of(bitmap)) for number, (record, bitmap) in scopes.items()
         }

@@ -254,7 +254,7 @@ class Flusher:
             if mine.waiting:
                 mine.took(await take_snapshot(self._redis, partition, mine.waiting, mine.changed))
                 assert mine.snapshot
-                if mine.snapshot.version < mine.cursor:  # it lacks what is already in Postgres
+                if mine.snapshot.oldest < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})
                 mine.refused_until = 0.0
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+    from service.counters.records import MovieRecord
     from service.counters.states import States
 
 SESSIONS_AT_ONCE = 2000
@@ -24,38 +24,13 @@ SESSIONS_AT_ONCE = 2000
 class Live(NamedTuple):
     """What Redis held of these users at one moment; `upto` is the last entry in it.
 
-    Who is not among `users` is not in Redis; `has_evicted` says that this may well be.
+    Who is not among the users of `states` is not in Redis; `has_evicted` says that this may well be.
     """
 
     names: list[str]
     upto: EntryId
     has_evicted: bool
-    users: dict[str, UserRecord]
-    pairs: dict[tuple[str, str], tuple[PairRecord, bytes]]
-    sessions: dict[tuple[str, str, str], SessionRecord]
-    scopes: dict[tuple[str, str], dict[int, tuple[PairRecord, bytes]]]
-
-    @classmethod
-    def read(cls, asked: list[str], has_evicted: bool, names: packing.Names, states: States) -> Live:
-        pairs = names.named_pairs()
-        sessions = [(*pairs[pair], session) for pair, session in names.sessions]
-        return cls(
-            asked,
-            EntryId.parse(states.last),
-            has_evicted,
-            {name: found for name, found in zip(names.users, states.users, strict=True) if found},
-            {
-                name: (found, bitmap)
-                for name, found, bitmap in zip(pairs, states.pairs, states.coverages, strict=True)
-                if found
-            },
-            {name: found for name, found in zip(sessions, states.sessions, strict=True) if found},
-            {
-                name: {number: (record, bitmap) for number, record, bitmap in found}
-                for name, found in zip(pairs, states.scopes, strict=True)
-                if found
-            },
-        )
+    states: States
 
 
 async def read_live(redis: Redis, partition: int, users: Sequence[str]) -> AsyncIterator[Live]:
@@ -76,7 +51,7 @@ async def read_live(redis: Redis, partition: int, users: Sequence[str]) -> Async
                 named.place_session(user, slug, session)
         if len(named.sessions) >= SESSIONS_AT_ONCE or user == users[-1]:
             states = await read_states(redis, partition, named)
-            yield Live.read(asked, int(evicted or 0) > 0, named, states)
+            yield Live(asked, EntryId.parse(states.last), int(evicted or 0) > 0, states)
             asked, named = [], packing.Names()
 
 
@@ -86,8 +61,7 @@ async def read_shares(
     """The partition's share of these movies at one moment, and the last entry in them. Raises RedisUnavailable."""
     named = packing.Names(movies={slug: place for place, slug in enumerate(slugs)})
     states = await read_states(redis, partition, named)
-    found = zip(slugs, states.movies, strict=True)
-    return EntryId.parse(states.last), {slug: record for slug, record in found if record}
+    return EntryId.parse(states.last), states.movies
 
 
 async def read_fields(redis: Redis, partition: int, users: Sequence[str]) -> list[list[bytes] | None]:

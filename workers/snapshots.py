@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.counters import packing
-from service.counters.states import read_states
+from service.counters.states import read_current, read_states
 from service.db.digests import digest, digest_of_slug
 from service.db.records import EntryId, Snapshots
-from workers.entries import Changed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from service.counters.records import PairRecord, SessionRecord
     from service.counters.states import States
+    from workers.entries import Changed
 
 SESSIONS_MAX = 500
 """Sessions in one call, and so pairs and users: it holds Redis for some milliseconds, and moves 11 MB at worst."""
 
 
 class Snapshot(NamedTuple):
-    """The counters of one partition that changed, as they were at one moment; `changed` says which were asked for.
+    """The counters of one partition that changed; `changed` says which were asked for.
 
-    `version` is the id of the last entry that they contain. It is committed with, or after, the rows up to there.
+    They contain all entries up to `oldest`, and none after `version`: each row says itself up to where it is true. So
+    they are committed with, or after, the rows up to `version`.
     """
 
     partition: int
+    oldest: EntryId
     version: EntryId
     states: Snapshots
     changed: Changed
@@ -36,53 +39,61 @@ async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed:
     """Take some of what is waiting, about SESSIONS_MAX sessions, and read its state.
 
     With a pair all of its sessions are taken that are known to have changed, out of `changed` too, and none without
-    its pair: what Redis holds is newer than anything that the flusher has read of the pair until now. Others may
-    have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own stay
-    behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
+    its pair, of one moment: what Redis holds is newer than anything that the flusher has read of the pair until now.
+    Others may have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own
+    stay behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
-    names, taken = packing.Names(), Changed()
-    while waiting and max(len(names.sessions), len(names.pairs)) < SESSIONS_MAX:
+    taken = _take(waiting, changed)
+    found, elsewhere = await read_current(redis, partition, taken)
+    oldest = version = EntryId.parse(found.last)
+    states = _states(partition, found, version)
+    if elsewhere:
+        names = packing.Names()
+        for pair in elsewhere:
+            names.place_pair(*pair)
+            for session in taken[pair]:
+                names.place_session(*pair, session)
+        found = await read_states(redis, partition, names)
+        others = EntryId.parse(found.last)
+        oldest, version = min(oldest, others), max(version, others)
+        more = _states(partition, found, others)
+        states = replace(
+            states,
+            pairs=[*states.pairs, *more.pairs],
+            scopes=more.scopes,
+            sessions=[*states.sessions, *more.sessions],
+        )
+    return Snapshot(partition, oldest, version, states, taken)
+
+
+def _take(waiting: Changed, changed: Changed) -> Changed:
+    taken: Changed = {}
+    count = 0
+    while waiting and count < SESSIONS_MAX:
         pair, sessions = waiting.popitem()
         sessions |= changed.pop(pair, frozenset())
         taken[pair] = sessions
-        place = names.place_pair(*pair)  # of who was erased only the movie is left
-        for session in sessions:
-            names.sessions[place, session] = len(names.sessions)
-    found = await read_states(redis, partition, names)
-    version = EntryId.parse(found.last)
-    return Snapshot(partition, version, _states(partition, names, version, found), taken)
+        count += len(sessions) or 1  # of who was erased only the movie is left
+    return taken
 
 
-def _states(partition: int, names: packing.Names, version: EntryId, found: States) -> Snapshots:
-    """What was found, named. A counter that is not in Redis has no state to be saved."""
-    pairs = names.named_pairs()
-    sessions = [(*pairs[pair], session) for pair, session in names.sessions]
+def _states(partition: int, found: States, version: EntryId) -> Snapshots:
     return Snapshots(
         users=[
             (user, partition, *totals[:5], *version)
-            for user, totals in zip(names.users, found.users, strict=True)
-            if totals and totals.movies  # none: who is being erased, and is to go
+            for user, totals in found.users.items()
+            if totals.movies  # none: who is being erased, and is to go
         ],
-        pairs=[
-            _pair(partition, name, record, coverage, version)
-            for name, record, coverage in zip(pairs, found.pairs, found.coverages, strict=True)
-            if record
-        ],
+        pairs=[_pair(partition, pair, *counted, version) for pair, counted in found.pairs.items()],
         scopes=[
-            _scope(partition, name, record, coverage, version)
-            for name, scopes in zip(pairs, found.scopes, strict=True)
-            for _, record, coverage in scopes
+            _scope(partition, pair, *counted, version)
+            for pair, scopes in found.scopes.items()
+            for counted in scopes.values()
         ],
         sessions=[
-            _session(partition, name, record, version)
-            for name, record in zip(sessions, found.sessions, strict=True)
-            if record
+            _session(partition, session, record, version) for session, record in found.sessions.items()
         ],
-        movie_shares=[
-            (slug, partition, *record, *version)
-            for slug, record in zip(names.movies, found.movies, strict=True)
-            if record
-        ],
+        movie_shares=[(slug, partition, *record, *version) for slug, record in found.movies.items()],
     )
 
 

@@ -48,6 +48,6 @@ local function open_names(blob, tag)
     blob = blob, names = names, slugs = slugs, tag = tag, wanted = '', keys = false, keys_at = false,
     strides = {}, records = {}, has_evicted = false, users = {}, movies = {},
     pairs = {}, sessions = {}, pair_users = pair_users, pair_movies = pair_movies, session_pairs = session_pairs,
-    session_names = session_names, at_slugs = false, at_sessions = false,
+    session_names = session_names,
   }
 end

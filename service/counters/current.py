@@ -25,9 +25,11 @@ class Current(NamedTuple):
     """All of a user who is at a session; of the bitmap of its pair [`tail_first`, `tail_after`) is to be added."""
 
     totals: UserRecord
+    slug: str
     pair: PairRecord
     tail_first: int
     tail_after: int
+    session_name: str
     session: SessionRecord
 
 
@@ -84,6 +86,8 @@ def read(stride: bytes, record: bytes) -> Current:
         _, _, _, _, _, _, _, _, _, tail_first, tail_after, _,
         position, since_us, playing, credited_ms, seq_before, seq_base,
     ) = _AT.unpack_from(record)  # fmt: skip
+    slug, offset = _text(stride, _STRIDE.size)
+    session_name, _ = _text(stride, offset)
     window = record[_AT.size + (_SCOPE_BYTES if scope else 0) :]
     if strides:
         watch_ms, credited_ms = watch_ms + reached - position, credited_ms + reached - position
@@ -96,9 +100,11 @@ def read(stride: bytes, record: bytes) -> Current:
             watch_ms, effective_ms + stride_effective_ms, unique_cells, events + strides,
             movies, ids_swept_us, active_us, appended,
         ),
+        slug.decode(),
         _pair_at(stride, record),
         tail_first,
         stride_tail_after,
+        session_name.decode(),
         SessionRecord(
             position - 1 if position else None, time_us or None, since_us or None, playing > 0, speed,
             credited_ms, seq_after - 1 if seq_after else None, seq_base, window,

@@ -40,6 +40,20 @@ async def exchange(redis: Redis, commands: Sequence[Command], *, follow: bool = 
         await pool.release(connection)
 
 
+async def at_once(redis: Redis, key: str, *commands: tuple[Any, ...]) -> list[Any]:
+    """The replies to these commands, all of one moment; their keys are in the slot of `key`.
+
+    Raises RedisError, OSError.
+    """
+    routed = {"keys": [key]}
+    transaction: list[Command] = [(words, routed) for words in (("MULTI",), *commands, ("EXEC",))]
+    *_, replies = await exchange(redis, transaction)
+    for reply in [replies] if isinstance(replies, Exception) else replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return list(replies)
+
+
 async def _reply(connection: AbstractConnection) -> Any:
     """Whatever else fails closes the connection: nobody may take what is left of the answers for one of theirs."""
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.counters import images, keys, packing, scripts
 from service.counters.servers import home_of
-from service.counters.states import read_states
+from service.counters.states import read_current, read_states
 from service.limits import SEQ_WINDOW
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from service.counters.records import MovieRecord, PairRecord, SessionRecord, UserRecord
+    from service.counters.states import States
     from service.events.event import Event
     from service.rules.constants import Constants
     from service.rules.model import Model, Totals
@@ -109,27 +110,35 @@ async def book_of_redis(redis: Redis, partition: int, model: Model, since_us: in
     triples = [(*pair, session) for pair, found in model.pairs.items() for session in found.sessions]
     for triple in triples:
         names.place_session(*triple)
-    pairs = names.named_pairs()
     states = await read_states(redis, partition, names)
+    if states.pairs:
+        await _compare_current(redis, partition, states)
     return {
         "users": {
             name: await _user(redis, partition, name, record, since_us)
-            for name, record in zip(names.users, states.users, strict=True)
+            for name, record in states.users.items()
         },
-        "movies": {slug: _movie(record) for slug, record in zip(names.movies, states.movies, strict=True)},
-        "pairs": {
-            pair: _pair(record, coverage)
-            for pair, record, coverage in zip(pairs, states.pairs, states.coverages, strict=True)
-        },
+        "movies": {slug: _movie(record) for slug, record in states.movies.items()},
+        "pairs": {pair: _pair(*counted) for pair, counted in states.pairs.items()},
         "scopes": {
             (*pair, scope): (record, seen_in(coverage))
-            for pair, found in zip(pairs, states.scopes, strict=True)
-            for scope, record, coverage in found
+            for pair, found in states.scopes.items()
+            for scope, (record, coverage) in found.items()
         },
-        "sessions": {
-            (*pairs[pair], session): _session_record(record)
-            for (pair, session), record in zip(names.sessions, states.sessions, strict=True)
-        },
+        "sessions": {session: _session_record(record) for session, record in states.sessions.items()},
+    }
+
+
+async def _compare_current(redis: Redis, partition: int, states: States) -> None:
+    """What plain keys tell of everything is a part of what the script tells, and all of it but what is elsewhere."""
+    sessions: dict[tuple[str, str], set[str]] = {pair: set() for pair in states.pairs}
+    for user, slug, session in states.sessions:
+        sessions[user, slug].add(session)
+    here, elsewhere = await read_current(redis, partition, sessions)
+    assert (here.last, here.users, here.movies) == (states.last, states.users, states.movies)
+    assert here.pairs == {pair: told for pair, told in states.pairs.items() if pair not in elsewhere}
+    assert here.sessions == {
+        name: told for name, told in states.sessions.items() if name[:2] not in elsewhere
     }
 
 
@@ -162,21 +171,18 @@ def _remembered(ids: Iterable[tuple[str, int]], since_us: int) -> dict[str, int]
 
 
 async def _user(
-    redis: Redis, partition: int, name: str, user: UserRecord | None, since_us: int
+    redis: Redis, partition: int, name: str, user: UserRecord, since_us: int
 ) -> tuple[object, ...]:
-    assert user
     scored: Any = await redis.zrange(keys.ids(partition, name), 0, -1, withscores=True)
     ids = ((identity.decode(), int(score)) for identity, score in scored)
     return (*user[:5], _remembered(ids, since_us))
 
 
-def _movie(movie: MovieRecord | None) -> tuple[int, ...]:
-    assert movie
+def _movie(movie: MovieRecord) -> tuple[int, ...]:
     return movie.watch_ms, movie.effective_ms, movie.unique_cells, movie.events, movie.viewers
 
 
-def _pair(pair: PairRecord | None, coverage: bytes) -> tuple[object, ...]:
-    assert pair
+def _pair(pair: PairRecord, coverage: bytes) -> tuple[object, ...]:
     return (
         *pair[:7],
         pair.latest_ms if pair.latest_us else None,
@@ -191,8 +197,7 @@ def seen_in(bitmap: bytes) -> int:
     return int(format(int.from_bytes(bitmap), f"0{len(bitmap) * 8}b")[::-1], 2)
 
 
-def _session_record(session: SessionRecord | None) -> tuple[object, ...]:
-    assert session
+def _session_record(session: SessionRecord) -> tuple[object, ...]:
     assert len(session.seq_window) <= SEQ_WINDOW // 8 + 1
     return (*session[:7], frozenset(seqs_of(session)))
 

@@ -16,7 +16,7 @@ def progress(**changed: set[str]) -> Progress:
 
 
 def snapshot() -> Snapshot:
-    return Snapshot(0, EntryId(9, 0), Snapshots(), {})
+    return Snapshot(0, EntryId(9, 0), EntryId(9, 0), Snapshots(), {})
 
 
 def test_only_the_last_snapshot_of_a_round_says_that_all_is_there() -> None:
