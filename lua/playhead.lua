@@ -24,6 +24,7 @@
 -- @include include/steady.lua
 -- @include apply.lua
 -- @include state.lua
+-- @include fetch.lua
 -- @include read_pair.lua
 -- @include read_scopes.lua
 -- @include read_recent.lua

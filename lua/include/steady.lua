@@ -22,7 +22,8 @@ local function go_on(stride, movie, name, timed, at_ms, speed, time_us, received
   local watch_ms = at_ms - position + 1
   if position == 0 or watch_ms < 0 or watch_ms > constants.heartbeat_gap_ms or slug ~= movie.slug or session ~= name
     or time_us < since_us or speed and speed ~= at_speed or seq and seq ~= seq_after
-    or timed and excess_ms(since_us, time_us, watch_ms, at_speed, constants) > 0 then
+    or timed and watch_ms > constants.implausible_tolerance_ms
+      and excess_ms(since_us, time_us, watch_ms, at_speed, constants) > 0 then
     return
   end
 

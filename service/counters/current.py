@@ -41,17 +41,17 @@ def pair_of(stride: bytes | None, record: bytes, slug: str, bitmap: bytes) -> tu
     """The pair and its coverage, where the user's last event was of this movie; `bitmap` is what is stored of it."""
     if stride is None or _text(stride, _STRIDE.size)[0] != slug.encode():
         return None
-    found = read(stride, record)
-    return found.pair, with_tail(bitmap, found.tail_first, found.tail_after)
+    pair, tail_first, tail_after = _pair_at(stride, record)
+    return pair, with_tail(bitmap, tail_first, tail_after)
 
 
 def counted_pair(stride: bytes, record: bytes) -> PairRecord:
     """What the script says of a pair right after an event: its record, or its user's, who is at that pair."""
-    return PairRecord.unpack(record) if len(record) == PAIR_BYTES else _pair_at(stride, record)
+    return PairRecord.unpack(record) if len(record) == PAIR_BYTES else _pair_at(stride, record)[0]
 
 
-def _pair_at(stride: bytes, record: bytes) -> PairRecord:
-    """The pair of a user who is at a session. All fields at once: this is done for every single event."""
+def _pair_at(stride: bytes, record: bytes) -> tuple[PairRecord, int, int]:
+    """The pair of a user who is at a session, and its tail. All at once: this is done for every single event."""
     reached, stride_tail_after, time_us, strides, stride_effective_ms, scope = _STRIDE_OF_PAIR.unpack_from(
         stride
     )
@@ -69,10 +69,11 @@ def _pair_at(stride: bytes, record: bytes) -> PairRecord:
             furthest_ms = reached - 1
         if time_us >= latest_us:
             latest_ms, latest_us = reached - 1, time_us
-    return PairRecord(
+    pair = PairRecord(
         watch_ms, effective_ms + stride_effective_ms, unique_cells, events + strides, implausible_ms,
         verified_cells, furthest_ms, latest_ms, latest_us, scope,
     )  # fmt: skip
+    return pair, tail_first, stride_tail_after
 
 
 def read(stride: bytes, record: bytes) -> Current:
@@ -83,7 +84,7 @@ def read(stride: bytes, record: bytes) -> Current:
     ) = _STRIDE.unpack_from(stride)  # fmt: skip
     (
         watch_ms, effective_ms, unique_cells, events, movies, ids_swept_us,
-        _, _, _, _, _, _, _, _, _, tail_first, tail_after, _,
+        _, _, _, _, _, _, _, _, _, _, tail_after, _,
         position, since_us, playing, credited_ms, seq_before, seq_base,
     ) = _AT.unpack_from(record)  # fmt: skip
     slug, offset = _text(stride, _STRIDE.size)
@@ -101,9 +102,7 @@ def read(stride: bytes, record: bytes) -> Current:
             movies, ids_swept_us, active_us, appended,
         ),
         slug.decode(),
-        _pair_at(stride, record),
-        tail_first,
-        stride_tail_after,
+        *_pair_at(stride, record),
         session_name.decode(),
         SessionRecord(
             position - 1 if position else None, time_us or None, since_us or None, playing > 0, speed,

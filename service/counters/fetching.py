@@ -1,13 +1,14 @@
 """Records under plain keys: what is wanted at the same moment is fetched by one command.
 
-Most reads need no script: what they want is in one string or two, and MGET gives many of them for what a script takes
-for one. All keys of one `fetch` are of one moment. What several reads want at once, a hot movie say, is fetched once.
+Most of what reads want is in one string or two, and MGET gives many of them for what a script takes for one. A pair
+that its user may have left is looked for by a script in the same go (`lua/fetch.lua`). All of one fetch is of one
+moment. What several reads want at once, a hot movie say, is fetched once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.counters import keys, scripts
 from service.counters.cluster import in_cluster
@@ -21,14 +22,24 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    Records = dict[str, bytes | None]
+    from service.counters.cluster import Command
 
 KEYS_AT_ONCE = 512
 """In one call: some hundred microseconds of Redis' time, in which it takes no events."""
 
 
+class Left(NamedTuple):
+    """A pair that its user may have left: the key of the user's hash of pairs, and the movie."""
+
+    key: str
+    slug: str
+
+
 class Wanted(NamedTuple):
+    """With `left` the first of the keys is the user's stride, and the second one its record."""
+
     keys: Sequence[str]
+    left: Left | None
     answer: asyncio.Future[list[bytes | None]]
 
 
@@ -41,9 +52,19 @@ class Fetching:
 
     async def fetch(self, partition: int, spelled: Sequence[str]) -> list[bytes | None]:
         """What is under these keys of the partition, None where nothing is. Raises RedisUnavailable."""
-        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
-        self._lanes.add(partition, Wanted(spelled, answer))
-        return await answer
+        return await self._wait(partition, spelled, None)
+
+    async def fetch_pair(self, partition: int, user: str, slug: str) -> list[bytes | None]:
+        """Of the user the stride and the record, of the pair the bitmap and, if the user has left it, the record.
+
+        Each may be None. Raises RedisUnavailable.
+        """
+        spelled = [
+            keys.stride(partition, user),
+            keys.user(partition, user),
+            keys.coverage(partition, user, slug),
+        ]
+        return await self._wait(partition, spelled, Left(keys.pairs(partition, user), slug))
 
     async def fetch_each(self, spelled: Sequence[str]) -> list[bytes | None]:
         """What is under these keys, one of each partition in their order: of one moment where one server has all."""
@@ -52,35 +73,35 @@ class Fetching:
         found = await asyncio.gather(*(self.fetch(partition, [key]) for partition, key in enumerate(spelled)))
         return [record for (record,) in found]
 
+    async def _wait(self, partition: int, spelled: Sequence[str], left: Left | None) -> list[bytes | None]:
+        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
+        self._lanes.add(partition, Wanted(spelled, left, answer))
+        return await answer
+
     async def _serve(self, lane: Lane[Wanted]) -> None:
         taken = _take(lane)
+        if taken and not in_cluster(self._redis):  # all are on one server
+            taken = {next(iter(taken)): [one for some in taken.values() for one in some]}
         try:
-            records = await self._mget(taken)
+            replies = await self._ask(taken)
         except Exception as failed:  # whoever waits must hear of it, and the next ones get their turn
-            for one in _waiting(taken):
-                one.answer.set_exception(failed)
+            for some in taken.values():
+                _fail(some, failed)
         else:
-            for one in _waiting(taken):
-                one.answer.set_result([records[key] for key in one.keys])
+            for some, reply in zip(taken.values(), replies, strict=True):
+                if isinstance(reply, Exception):
+                    _fail(some, RedisUnavailable(f"Redis did not answer: {reply}"))
+                else:
+                    _answer(some, reply)
 
-    async def _mget(self, taken: dict[int, list[Wanted]]) -> Records:
-        """One command for all; in a cluster one a partition, since each is in a slot of its own."""
-        if not taken:
-            return {}
-        wanted = {partition: _keys_of(some) for partition, some in taken.items()}
-        if not in_cluster(self._redis):
-            wanted = {0: [key for some in wanted.values() for key in some]}
-        replies = await scripts.guarded(
-            exchange(self._redis, [(("MGET", *some), {}) for some in wanted.values()])
-        )
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise RedisUnavailable(f"Redis did not answer: {reply}") from reply
-        return {
-            key: record
-            for some, reply in zip(wanted.values(), replies, strict=True)
-            for key, record in zip(some, reply, strict=True)
-        }
+    async def _ask(self, taken: dict[int, list[Wanted]]) -> list[Any]:
+        """One command for each: in a cluster each partition is in a slot of its own."""
+        if any(one.left for some in taken.values() for one in some):
+            return await scripts.call(
+                self._redis, [_call(partition, some) for partition, some in taken.items()]
+            )
+        commands: list[Command] = [(("MGET", *_keys_of(some)), {}) for some in taken.values()]
+        return await scripts.guarded(exchange(self._redis, commands)) if commands else []
 
 
 def _take(lane: Lane[Wanted]) -> dict[int, list[Wanted]]:
@@ -103,10 +124,36 @@ def _take(lane: Lane[Wanted]) -> dict[int, list[Wanted]]:
     return taken
 
 
-def _waiting(taken: dict[int, list[Wanted]]) -> list[Wanted]:
-    return [one for some in taken.values() for one in some if not one.answer.done()]
+def _keys_of(some: list[Wanted]) -> dict[str, int]:
+    """Each once, and its place."""
+    places: dict[str, int] = {}
+    for one in some:
+        for key in one.keys:
+            places.setdefault(key, len(places))
+    return places
 
 
-def _keys_of(some: list[Wanted]) -> list[str]:
-    """Each once."""
-    return list(dict.fromkeys(key for one in some for key in one.keys))
+def _call(partition: int, some: list[Wanted]) -> scripts.Call:
+    places = _keys_of(some)
+    args: list[str | bytes | int] = [len(places), *places]
+    for one in some:
+        if one.left:
+            args += (places[one.keys[0]] + 1, *one.left)
+    return "fetch", [keys.log(partition)], args
+
+
+def _answer(some: list[Wanted], reply: list[bytes | None]) -> None:
+    places = _keys_of(some)
+    others = iter(reply[len(places) :])
+    for one in some:
+        found = [reply[places[key]] for key in one.keys]
+        if one.left:
+            found.append(next(others))
+        if not one.answer.done():
+            one.answer.set_result(found)
+
+
+def _fail(some: list[Wanted], failed: Exception) -> None:
+    for one in some:
+        if not one.answer.done():
+            one.answer.set_exception(failed)

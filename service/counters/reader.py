@@ -1,7 +1,7 @@
 """Reads of live counters, which share round trips.
 
-Most need one, of plain keys. Where those do not hold the answer (a movie that the user turned away from, a user who is
-not there) a script tells the whole of one moment.
+Most need one. Where that does not hold the answer (a user who is not there, pages of pairs) a script tells the whole of
+one moment.
 """
 
 from __future__ import annotations
@@ -65,16 +65,13 @@ class Reader:
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
         partition = self._partition(name)
-        stride, record, bitmap = await self._fetching.fetch(
-            partition,
-            [
-                keys.stride(partition, name),
-                keys.user(partition, name),
-                keys.coverage(partition, name, slug),
-            ],
-        )
-        found = current.pair_of(stride, record, slug, bitmap or b"") if record else None
-        found = found or await self._other_pair(partition, name, slug)
+        stride, record, bitmap, left = await self._fetching.fetch_pair(partition, name, slug)
+        if not record:
+            found = await self._absent_pair(partition, name, slug)
+        elif left:
+            found = PairRecord.unpack(left), bitmap or b""
+        else:
+            found = current.pair_of(stride, record, slug, bitmap or b"")
         if found is None:
             raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")
         return found
@@ -86,8 +83,8 @@ class Reader:
             return await self._stored.user(name)
         return UserRecord.unpack(record) if record else None
 
-    async def _other_pair(self, partition: int, name: str, slug: str) -> tuple[PairRecord, bytes] | None:
-        """One that its user was not at a moment ago."""
+    async def _absent_pair(self, partition: int, name: str, slug: str) -> tuple[PairRecord, bytes] | None:
+        """One of a user of whom there was nothing a moment ago."""
         record, bitmap, may_be_stored = await self._gathering.read(partition, "read_pair", [name, slug])
         if may_be_stored:
             return await self._stored.pair(name, slug)

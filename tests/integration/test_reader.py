@@ -34,7 +34,9 @@ async def test_every_pair_and_movie_is_read_as_it_was_counted(town: Town) -> Non
     reader = Reader(town.redis, 1, StoredReads(town.history))
     names = list(town.model.pairs)
     assert len(names) > 2 * len(town.model.users)
+    before = await trips(town)
     found = await asyncio.gather(*(reader.pair(*name) for name in names))
+    assert await trips(town) - before < len(names) / 10
     for name, (record, bitmap) in zip(names, found, strict=True):
         pair = town.model.pairs[name]
         assert record == images.record_of(pair)
