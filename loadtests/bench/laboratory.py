@@ -20,7 +20,7 @@ VIEWERS = 20_000
 ROUNDS = 6
 """How often a viewer says something between two snapshots: of people one every 10 s, and a snapshot a minute."""
 
-BATCHED, SINGLES = 40_000, 10_000
+BATCHED, SINGLES = 100_000, 25_000
 """About how many events a second come in batches, and one a request."""
 
 
