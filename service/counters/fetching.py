@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis.exceptions import RedisError
+
 from service.counters import keys, scripts
 from service.counters.cluster import in_cluster
 from service.counters.exchange import exchange
@@ -82,26 +84,53 @@ class Fetching:
         taken = _take(lane)
         if taken and not in_cluster(self._redis):  # all are on one server
             taken = {next(iter(taken)): [one for some in taken.values() for one in some]}
+        shares = [Share(partition, some, _places_of(some)) for partition, some in taken.items()]
         try:
-            replies = await self._ask(taken)
+            replies = await self._ask(shares)
         except Exception as failed:  # whoever waits must hear of it, and the next ones get their turn
-            for some in taken.values():
-                _fail(some, failed)
-        else:
-            for some, reply in zip(taken.values(), replies, strict=True):
-                if isinstance(reply, Exception):
-                    _fail(some, RedisUnavailable(f"Redis did not answer: {reply}"))
-                else:
-                    _answer(some, reply)
+            replies = [failed] * len(shares)
+        for share, reply in zip(shares, replies, strict=True):
+            share.answer(reply)
 
-    async def _ask(self, taken: dict[int, list[Wanted]]) -> list[Any]:
-        """One command for each: in a cluster each partition is in a slot of its own."""
-        if any(one.left for some in taken.values() for one in some):
-            return await scripts.call(
-                self._redis, [_call(partition, some) for partition, some in taken.items()]
-            )
-        commands: list[Command] = [(("MGET", *_keys_of(some)), {}) for some in taken.values()]
+    async def _ask(self, shares: list[Share]) -> list[Any]:
+        """The reply to each, or what it failed with."""
+        if any(one.left for share in shares for one in share.waiting):
+            return await scripts.call(self._redis, [share.call() for share in shares])
+        commands: list[Command] = [(("MGET", *share.places), {}) for share in shares]
         return await scripts.guarded(exchange(self._redis, commands)) if commands else []
+
+
+class Share(NamedTuple):
+    """What one command asks for: in a cluster of one partition, since each is in a slot of its own.
+
+    `places` has each key once, in the order of the command.
+    """
+
+    partition: int
+    waiting: list[Wanted]
+    places: dict[str, int]
+
+    def call(self) -> scripts.Call:
+        args: list[str | bytes | int] = [len(self.places), *self.places]
+        for one in self.waiting:
+            if one.left:
+                args += (self.places[one.keys[0]] + 1, *one.left)
+        return "fetch", [keys.log(self.partition)], args
+
+    def answer(self, reply: list[bytes | None] | Exception) -> None:
+        """Tell those who still wait."""
+        if isinstance(reply, Exception):
+            for one in self.waiting:
+                if not one.answer.done():
+                    one.answer.set_exception(_unavailable(reply))
+            return
+        others = iter(reply[len(self.places) :])
+        for one in self.waiting:
+            found = [reply[self.places[key]] for key in one.keys]
+            if one.left:
+                found.append(next(others))
+            if not one.answer.done():
+                one.answer.set_result(found)
 
 
 def _take(lane: Lane[Wanted]) -> dict[int, list[Wanted]]:
@@ -124,8 +153,7 @@ def _take(lane: Lane[Wanted]) -> dict[int, list[Wanted]]:
     return taken
 
 
-def _keys_of(some: list[Wanted]) -> dict[str, int]:
-    """Each once, and its place."""
+def _places_of(some: list[Wanted]) -> dict[str, int]:
     places: dict[str, int] = {}
     for one in some:
         for key in one.keys:
@@ -133,27 +161,6 @@ def _keys_of(some: list[Wanted]) -> dict[str, int]:
     return places
 
 
-def _call(partition: int, some: list[Wanted]) -> scripts.Call:
-    places = _keys_of(some)
-    args: list[str | bytes | int] = [len(places), *places]
-    for one in some:
-        if one.left:
-            args += (places[one.keys[0]] + 1, *one.left)
-    return "fetch", [keys.log(partition)], args
-
-
-def _answer(some: list[Wanted], reply: list[bytes | None]) -> None:
-    places = _keys_of(some)
-    others = iter(reply[len(places) :])
-    for one in some:
-        found = [reply[places[key]] for key in one.keys]
-        if one.left:
-            found.append(next(others))
-        if not one.answer.done():
-            one.answer.set_result(found)
-
-
-def _fail(some: list[Wanted], failed: Exception) -> None:
-    for one in some:
-        if not one.answer.done():
-            one.answer.set_exception(failed)
+def _unavailable(failed: Exception) -> Exception:
+    """What a reply failed with, as readers are told it."""
+    return RedisUnavailable(f"Redis did not answer: {failed}") if isinstance(failed, RedisError) else failed
