@@ -15,6 +15,7 @@ from service.api.problems import answering
 
 if TYPE_CHECKING:
     from service.counters.reader import Reader
+    from service.counters.records import PairRecord, UserRecord
 
 CURSOR_DIGITS_MAX = 16
 """Just what a time in us has: what is longer need not be read to be refused."""
@@ -27,26 +28,27 @@ async def get_movie(request: web.Request) -> web.StreamResponse:
 
 @answering
 async def get_user(request: web.Request) -> web.StreamResponse:
-    return _answer(await read_user(request.app[READER], request.match_info["user"]))
+    user = request.match_info["user"]
+    return _answer(user_document(user, await request.app[READER].user(user)))
 
 
 @answering
 async def get_pair(request: web.Request) -> web.StreamResponse:
-    found = request.match_info
-    return _answer(await read_pair(request.app[READER], found["user"], found["slug"]))
+    user, slug = request.match_info["user"], request.match_info["slug"]
+    return _answer(pair_document(user, slug, *await request.app[READER].pair(user, slug)))
 
 
 async def read_movie(reader: Reader, slug: str) -> bytes:
-    """The document. Raises NotFound, Unavailable, as the two below do."""
+    """The document. Raises NotFound, Unavailable, as reading the two below does."""
     return orjson.dumps(shapes.movie(slug, await reader.movie(slug)))
 
 
-async def read_user(reader: Reader, user: str) -> bytes:
-    return orjson.dumps(shapes.user(user, await reader.user(user)))
+def user_document(user: str, record: UserRecord) -> bytes:
+    return orjson.dumps(shapes.user(user, record))
 
 
-async def read_pair(reader: Reader, user: str, slug: str) -> bytes:
-    return orjson.dumps(shapes.pair_with_coverage(user, slug, *await reader.pair(user, slug)))
+def pair_document(user: str, slug: str, record: PairRecord, bitmap: bytes) -> bytes:
+    return orjson.dumps(shapes.pair_with_coverage(user, slug, record, bitmap))
 
 
 @answering

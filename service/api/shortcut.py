@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -22,7 +23,7 @@ from service.api.context import GATE, READER, SETTINGS, WRITER
 from service.api.headers import NO_SNIFFING, shared_headers
 from service.api.ingest import outcome_of_one, post_body
 from service.api.problems import answer_to
-from service.api.reads import read_movie, read_pair, read_user
+from service.api.reads import pair_document, read_movie, user_document
 from service.counters.writer import read_one
 from service.events.decode import decode_event
 
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
     from service.counters.calls import Outcomes
+    from service.counters.reader import Reader
+    from service.counters.writer import Writer
     from service.events.event import Event
+
+T = TypeVar("T")
 
 EVENT_PATHS = frozenset(("/v1/events", "/events", "/"))
 JSON_TYPES = frozenset(
@@ -113,39 +118,31 @@ class Shortcut:
     def begin(self, way: Way, body: bytes, asking: Asking) -> None:
         """Begin what is asked for, which will be answered."""
         request = _Request(way, asking)
-        if way.read is not None:
-            self._answer_later(request, self._reading(way.read))
-            return
-        event = decode_event(body, clock.now_us())
-        if event is None:  # several, or something is wrong with it
-            self._answer_later(request, post_body(body, self._writer))
-            return
         try:
-            self._writer.begin_one(event, _Counting(self, request, event))
+            if way.read is not None:
+                self._begin_read(request, *way.read)
+            elif event := decode_event(body, clock.now_us()):
+                self._writer.begin_one(event, _Counting(self, request, self._writer, event))
+            else:  # several, or something is wrong with it
+                self.answer_later(request, post_body(body, self._writer))
         except Exception as failure:
             request.fail(failure)
 
-    def count_absent(self, request: _Request, event: Event) -> None:
-        """Answer the request once its event is counted, whose user must be brought in first."""
-
-        async def counted() -> bytes:
-            return outcome_of_one(event, *await self._writer.bring_in_one(event))
-
-        self._answer_later(request, counted())
-
-    def _reading(self, read: Read) -> Coroutine[None, None, bytes]:
-        if read.movie:
-            return read_movie(self._reader, read.movie)
-        assert read.user
-        return (
-            read_pair(self._reader, read.user, read.slug) if read.slug else read_user(self._reader, read.user)
-        )
+    def _begin_read(self, request: _Request, movie: str | None, user: str | None, slug: str | None) -> None:
+        if movie:
+            self.answer_later(request, read_movie(self._reader, movie))
+            return
+        assert user
+        if slug:
+            self._reader.begin_pair(user, slug, _ReadingPair(self, request, self._reader, user, slug))
+        else:
+            self._reader.begin_user(user, _ReadingUser(self, request, self._reader, user))
 
     def _shared(self, headers: Mapping[str, str]) -> str:
         shared = shared_headers(self._origins, headers.get("Origin")) if self._origins else ()
         return "".join(f"{name}: {value}\r\n" for name, value in shared)
 
-    def _answer_later(self, request: _Request, making: Coroutine[None, None, bytes | web.Response]) -> None:
+    def answer_later(self, request: _Request, making: Coroutine[None, None, bytes | web.Response]) -> None:
         task = asyncio.create_task(request.answer_with(making))
         self._answering.add(task)  # asyncio itself does not hold what it runs
         task.add_done_callback(self._answering.discard)
@@ -193,31 +190,86 @@ class _Request:
         self.answer(answer.body, f"{answer.status} {answer.reason}", headers)
 
 
-class _Counting:
-    """An event that is being counted: answered as soon as it is, without a future, a task or a turn of the loop."""
+class _Waiting(ABC, Generic[T]):
+    """A request that waits for Redis: answered once it is told, without a future, a task or a turn of the loop."""
 
-    __slots__ = ("_event", "_is_done", "_request", "_shortcut")
+    __slots__ = ("_is_done", "_request", "_shortcut")
 
-    def __init__(self, shortcut: Shortcut, request: _Request, event: Event) -> None:
-        self._shortcut, self._request, self._event = shortcut, request, event
+    def __init__(self, shortcut: Shortcut, request: _Request) -> None:
+        self._shortcut, self._request = shortcut, request
         self._is_done = False
 
     def done(self) -> bool:
         return self._is_done
 
-    def set_result(self, outcomes: Outcomes) -> None:
+    def set_result(self, told: T) -> None:
         self._is_done = True
         try:
-            counted = read_one(outcomes)
-            if counted is None:
-                self._shortcut.count_absent(self._request, self._event)
-                return
-            document = outcome_of_one(self._event, *counted)
-        except Exception as failure:  # others of the same call are still to be told
+            document = self._document_of(told)
+        except Exception as failure:  # others who were told by the same call are still to be
             self._request.fail(failure)
         else:
-            self._request.answer(document)
+            if document is None:
+                self._shortcut.answer_later(self._request, self._find_out())
+            else:
+                self._request.answer(document)
 
     def set_exception(self, failed: Exception) -> None:
         self._is_done = True
         self._request.fail(failed)
+
+    @abstractmethod
+    def _document_of(self, told: T) -> bytes | None:
+        """The answer; None where it takes more than what was told: then `_find_out` makes it."""
+
+    @abstractmethod
+    def _find_out(self) -> Coroutine[None, None, bytes]: ...
+
+
+class _Counting(_Waiting["Outcomes"]):
+    """An event that is being counted."""
+
+    __slots__ = ("_event", "_writer")
+
+    def __init__(self, shortcut: Shortcut, request: _Request, writer: Writer, event: Event) -> None:
+        super().__init__(shortcut, request)
+        self._writer, self._event = writer, event
+
+    def _document_of(self, told: Outcomes) -> bytes | None:
+        counted = read_one(told)
+        return None if counted is None else outcome_of_one(self._event, *counted)
+
+    async def _find_out(self) -> bytes:
+        """Its user must be brought in first."""
+        return outcome_of_one(self._event, *await self._writer.bring_in_one(self._event))
+
+
+class _ReadingUser(_Waiting["list[bytes | None]"]):
+    __slots__ = ("_reader", "_user")
+
+    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, user: str) -> None:
+        super().__init__(shortcut, request)
+        self._reader, self._user = reader, user
+
+    def _document_of(self, told: list[bytes | None]) -> bytes | None:
+        found = self._reader.read_user(self._user, told)
+        return None if found is None else user_document(self._user, found)
+
+    async def _find_out(self) -> bytes:
+        return user_document(self._user, await self._reader.absent_user(self._user))
+
+
+class _ReadingPair(_Waiting["list[bytes | None]"]):
+    __slots__ = ("_reader", "_slug", "_user")
+
+    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, user: str, slug: str) -> None:
+        super().__init__(shortcut, request)
+        self._reader, self._user, self._slug = reader, user, slug
+
+    def _document_of(self, told: list[bytes | None]) -> bytes | None:
+        found = self._reader.read_pair(self._user, self._slug, told)
+        return None if found is None else pair_document(self._user, self._slug, *found)
+
+    async def _find_out(self) -> bytes:
+        found = await self._reader.absent_pair(self._user, self._slug)
+        return pair_document(self._user, self._slug, *found)

@@ -8,7 +8,7 @@ moment. What several reads want at once, a hot movie say, is fetched once.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
@@ -30,6 +30,14 @@ KEYS_AT_ONCE = 512
 """In one call: some hundred microseconds of Redis' time, in which it takes no events."""
 
 
+class Answer(Protocol):
+    """Who waits for what is fetched, as a future does."""
+
+    def done(self) -> bool: ...
+    def set_result(self, found: list[bytes | None]) -> None: ...
+    def set_exception(self, failed: Exception) -> None: ...
+
+
 class Left(NamedTuple):
     """A pair that its user may have left: the key of the user's hash of pairs, and the movie."""
 
@@ -42,42 +50,47 @@ class Wanted(NamedTuple):
 
     keys: Sequence[str]
     left: Left | None
-    answer: asyncio.Future[list[bytes | None]]
+    answer: Answer
 
 
 class Fetching:
-    """The fetched records of one process. `fetch` may be called by any number at once."""
+    """The fetched records of one process, for any number of readers at once.
+
+    What was begun is answered whenever that is, with what was found, None where nothing is, or with RedisUnavailable.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._lanes: Lanes[Wanted] = Lanes(lambda partition: home_of(redis, keys.log(partition)), self._serve)
 
-    async def fetch(self, partition: int, spelled: Sequence[str]) -> list[bytes | None]:
-        """What is under these keys of the partition, None where nothing is. Raises RedisUnavailable."""
-        return await self._wait(partition, spelled, None)
+    def begin(self, partition: int, spelled: Sequence[str], answer: Answer) -> None:
+        """Tell what is under these keys of the partition."""
+        self._lanes.add(partition, Wanted(spelled, None, answer))
 
-    async def fetch_pair(self, partition: int, user: str, slug: str) -> list[bytes | None]:
-        """Of the user the stride and the record, of the pair the bitmap and, if the user has left it, the record.
-
-        Each may be None. Raises RedisUnavailable.
-        """
+    def begin_pair(self, partition: int, user: str, slug: str, answer: Answer) -> None:
+        """Tell the user's stride and record, the pair's bitmap and, if the user has left the pair, its record."""
         spelled = [
             keys.stride(partition, user),
             keys.user(partition, user),
             keys.coverage(partition, user, slug),
         ]
-        return await self._wait(partition, spelled, Left(keys.pairs(partition, user), slug))
+        self._lanes.add(partition, Wanted(spelled, Left(keys.pairs(partition, user), slug), answer))
 
     async def fetch_each(self, spelled: Sequence[str]) -> list[bytes | None]:
-        """What is under these keys, one of each partition in their order: of one moment where one server has all."""
+        """What is under these keys, one of each partition in their order: of one moment where one server has all.
+
+        Raises RedisUnavailable.
+        """
         if not in_cluster(self._redis):
-            return await self.fetch(0, spelled)
-        found = await asyncio.gather(*(self.fetch(partition, [key]) for partition, key in enumerate(spelled)))
+            return await self._fetch(0, spelled)
+        found = await asyncio.gather(
+            *(self._fetch(partition, [key]) for partition, key in enumerate(spelled))
+        )
         return [record for (record,) in found]
 
-    async def _wait(self, partition: int, spelled: Sequence[str], left: Left | None) -> list[bytes | None]:
+    async def _fetch(self, partition: int, spelled: Sequence[str]) -> list[bytes | None]:
         answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
-        self._lanes.add(partition, Wanted(spelled, left, answer))
+        self.begin(partition, spelled, answer)
         return await answer
 
     async def _serve(self, lane: Lane[Wanted]) -> None:

@@ -6,6 +6,7 @@ one moment.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from service.counters import current, keys
@@ -17,6 +18,8 @@ from service.errors import NotFound
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from service.counters.fetching import Answer
 
 
 class RecentPair(NamedTuple):
@@ -53,42 +56,54 @@ class Reader:
 
     async def user(self, name: str) -> UserRecord:
         """A user's totals over all movies. Raises NotFound when there are none."""
+        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
+        self.begin_user(name, answer)
+        return self.read_user(name, await answer) or await self.absent_user(name)
+
+    def begin_user(self, name: str, answer: Answer) -> None:
+        """Have fetched what `read_user` reads."""
         partition = self._partition(name)
-        stride, record = await self._fetching.fetch(
-            partition, [keys.stride(partition, name), keys.user(partition, name)]
-        )
-        found = current.totals_of(stride, record) if record else await self._absent_user(partition, name)
-        if found is None or not found.events:
-            raise NotFound(f"no event of user {name!r} was ever received")
-        return found
+        self._fetching.begin(partition, [keys.stride(partition, name), keys.user(partition, name)], answer)
+
+    def read_user(self, name: str, fetched: list[bytes | None]) -> UserRecord | None:
+        """The totals; None where `absent_user` has to find out. Raises NotFound."""
+        stride, record = fetched
+        return _known_user(name, current.totals_of(stride, record)) if record else None
 
     async def pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """A pair and its coverage bitmap, from one moment. Raises NotFound when there is none."""
-        partition = self._partition(name)
-        stride, record, bitmap, left = await self._fetching.fetch_pair(partition, name, slug)
+        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
+        self.begin_pair(name, slug, answer)
+        return self.read_pair(name, slug, await answer) or await self.absent_pair(name, slug)
+
+    def begin_pair(self, name: str, slug: str, answer: Answer) -> None:
+        """Have fetched what `read_pair` reads."""
+        self._fetching.begin_pair(self._partition(name), name, slug, answer)
+
+    def read_pair(self, name: str, slug: str, fetched: list[bytes | None]) -> tuple[PairRecord, bytes] | None:
+        """The pair and its bitmap; None where `absent_pair` has to find out. Raises NotFound."""
+        stride, record, bitmap, left = fetched
         if not record:
-            found = await self._absent_pair(partition, name, slug)
-        elif left:
-            found = PairRecord.unpack(left), bitmap or b""
-        else:
-            found = current.pair_of(stride, record, slug, bitmap or b"")
-        if found is None:
-            raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")
-        return found
+            return None
+        if left:
+            return PairRecord.unpack(left), bitmap or b""
+        return _known_pair(name, slug, current.pair_of(stride, record, slug, bitmap or b""))
 
-    async def _absent_user(self, partition: int, name: str) -> UserRecord | None:
-        """One of whom there was nothing a moment ago."""
-        record, may_be_stored = await self._gathering.read(partition, "read_user", [name])
+    async def absent_user(self, name: str) -> UserRecord:
+        """One of whom there was nothing a moment ago. Raises NotFound."""
+        record, may_be_stored = await self._gathering.read(self._partition(name), "read_user", [name])
         if may_be_stored:
-            return await self._stored.user(name)
-        return UserRecord.unpack(record) if record else None
+            return _known_user(name, await self._stored.user(name))
+        return _known_user(name, UserRecord.unpack(record) if record else None)
 
-    async def _absent_pair(self, partition: int, name: str, slug: str) -> tuple[PairRecord, bytes] | None:
-        """One of a user of whom there was nothing a moment ago."""
-        record, bitmap, may_be_stored = await self._gathering.read(partition, "read_pair", [name, slug])
+    async def absent_pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
+        """One of a user of whom there was nothing a moment ago. Raises NotFound."""
+        record, bitmap, may_be_stored = await self._gathering.read(
+            self._partition(name), "read_pair", [name, slug]
+        )
         if may_be_stored:
-            return await self._stored.pair(name, slug)
-        return (PairRecord.unpack(record), bitmap or b"") if record else None
+            return _known_pair(name, slug, await self._stored.pair(name, slug))
+        return _known_pair(name, slug, (PairRecord.unpack(record), bitmap or b"") if record else None)
 
     async def recent_pairs(self, name: str, limit: int, after: tuple[int, str] | None) -> list[RecentPair]:
         """Up to `limit` pairs of a user, latest first, from after this time in us and slug on.
@@ -110,8 +125,24 @@ class Reader:
             ]
             is_known = record is not None and UserRecord.unpack(record).events > 0
         if not is_known:
-            raise NotFound(f"no event of user {name!r} was ever received")
+            raise _unknown_user(name)
         return pairs
 
     def _partition(self, name: str) -> int:
         return partition_of(name, self._partitions)
+
+
+def _known_user(name: str, found: UserRecord | None) -> UserRecord:
+    if found is None or not found.events:
+        raise _unknown_user(name)
+    return found
+
+
+def _unknown_user(name: str) -> NotFound:
+    return NotFound(f"no event of user {name!r} was ever received")
+
+
+def _known_pair(name: str, slug: str, found: tuple[PairRecord, bytes] | None) -> tuple[PairRecord, bytes]:
+    if found is None:
+        raise NotFound(f"no event of user {name!r} on movie {slug!r} was ever received")
+    return found
