@@ -38,18 +38,11 @@ class Answer(Protocol):
     def set_exception(self, failed: Exception) -> None: ...
 
 
-class Left(NamedTuple):
-    """A pair that its user may have left: the key of the user's hash of pairs, and the movie."""
-
-    key: str
-    slug: str
-
-
 class Wanted(NamedTuple):
-    """With `left` the first of the keys is the user's stride, and the second one its record."""
+    """`left` is a movie that its user may have left: then the first two keys are of the user's stride and record."""
 
     keys: Sequence[str]
-    left: Left | None
+    left: str | None
     answer: Answer
 
 
@@ -74,7 +67,7 @@ class Fetching:
             keys.user(partition, user),
             keys.coverage(partition, user, slug),
         ]
-        self._lanes.add(partition, Wanted(spelled, Left(keys.pairs(partition, user), slug), answer))
+        self._lanes.add(partition, Wanted(spelled, slug, answer))
 
     async def fetch_each(self, spelled: Sequence[str]) -> list[bytes | None]:
         """What is under these keys, one of each partition in their order: of one moment where one server has all.
@@ -127,7 +120,7 @@ class Share(NamedTuple):
         args: list[str | bytes | int] = [len(self.places), *self.places]
         for one in self.waiting:
             if one.left:
-                args += (self.places[one.keys[0]] + 1, *one.left)
+                args += (self.places[one.keys[0]] + 1, one.left)
         return "fetch", [keys.log(self.partition)], args
 
     def answer(self, reply: list[bytes | None] | Exception) -> None:
