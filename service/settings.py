@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     ] = None
     partitions: Annotated[
         int, Field(description="how many ways users are spread; fixed once data is there", ge=1, le=1024)
-    ] = 4
+    ] = 2
 
     heartbeat_interval_seconds: Annotated[
         int, Field(description="what a lone heartbeat is worth", ge=1, le=300)
