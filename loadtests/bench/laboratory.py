@@ -24,6 +24,11 @@ BATCHED, SINGLES = 100_000, 25_000
 """About how many events a second come in batches, and one a request."""
 
 
+def snapshot_interval_seconds(viewers: int, events_per_second: float) -> float:
+    """The audience lives faster than people do: so its snapshots come faster, too."""
+    return ROUNDS * viewers / events_per_second
+
+
 @dataclass(slots=True)
 class Laboratory:
     """`seconds` is how long a turn takes, `turns` how many each system gets; `say` tells how it goes on."""
@@ -48,8 +53,7 @@ class Laboratory:
 
     @property
     def snapshot_interval_seconds(self) -> float:
-        """The audience lives faster than people do: so its snapshots come faster, too."""
-        return ROUNDS * self.viewers / self.events_per_second
+        return snapshot_interval_seconds(self.viewers, self.events_per_second)
 
     def playhead(self, folder: Path) -> Playhead:
         return Playhead(folder, snapshot_interval_seconds=self.snapshot_interval_seconds)

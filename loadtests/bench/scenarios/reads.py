@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from loadtests.bench.audience import audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
+from loadtests.bench.laboratory import VIEWERS, snapshot_interval_seconds
 from loadtests.bench.scenarios.batches import BATCH_EVENTS
 from loadtests.bench.systems.nothing import ANSWER, Nothing
+from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import get
 from loadtests.bench.turns import Generator, Player, book, job_of, load, paired, speed, take_turn, take_turns
 
@@ -20,9 +23,10 @@ if TYPE_CHECKING:
     from loadtests.bench.laboratory import Laboratory
     from loadtests.bench.systems.system import System
 
-VIEWERS = 20_000
 CONNECTIONS = 64
-INGEST_SHARE = 0.8
+INGEST_SHARE, INGESTED = 0.8, 14_000
+"""Of the best with single events, and about how many a second that is."""
+
 READS_PER_SECOND, READING_CONNECTIONS = 200.0, 8
 P99_MS_AIM = 10.0
 
@@ -37,7 +41,9 @@ PATHS: dict[str, tuple[Callable[[Moment], str], str]] = {
 def reads(laboratory: Laboratory) -> Result:
     """Reads beside the handler that does nothing, and their p99 while events come in at 80 % of the best."""
     result = Result()
-    with laboratory.running(laboratory.for_singles().playhead, Nothing) as systems:
+    interval_seconds = snapshot_interval_seconds(VIEWERS, INGESTED)
+    kind = partial(Playhead, snapshot_interval_seconds=interval_seconds)
+    with laboratory.running(kind, Nothing) as systems:
         writer = Player(systems["playhead"], audience(VIEWERS), BATCH_EVENTS)
         load(writer, laboratory.folder, VIEWERS // BATCH_EVENTS)
         for what in PATHS:
@@ -76,22 +82,26 @@ def _again_and_again() -> Iterator[Moment]:
 
 
 def _read_under_load(laboratory: Laboratory, result: Result, writer: Player) -> None:
-    """Two generators at once: single events at a steady rate, and few reads whose latency is looked at."""
+    """Two generators at once: single events at a steady rate, and few reads whose latency is looked at.
+
+    Of each kind as long as all turns together: in some of that time snapshots are taken, in some not.
+    """
     single = Player(writer.system, writer.story)
     best = take_turn(single, laboratory.folder, CONNECTIONS, laboratory.seconds, 200_000)
-    rate, seconds = INGEST_SHARE * best.events_per_second, 4 * laboratory.seconds + 3
+    rate, reading_seconds = INGEST_SHARE * best.events_per_second, laboratory.turns * laboratory.seconds
+    seconds = (len(PATHS) + 1) * reading_seconds + 3
     laboratory.say(f"reads while {rate:,.0f} events a second come in")
     job = job_of(single, laboratory.folder / "ingest", CONNECTIONS, seconds, round(rate * seconds), rate=rate)
     with Generator(job) as ingest:
         ingest.start()
         for what in PATHS:
             reader = _reader(writer.system, what)
-            count = round(READS_PER_SECOND * laboratory.seconds)
+            count = round(READS_PER_SECOND * reading_seconds)
             turn = take_turn(
                 reader,
                 laboratory.folder,
                 READING_CONNECTIONS,
-                laboratory.seconds,
+                reading_seconds,
                 count,
                 rate=READS_PER_SECOND,
                 is_settling=False,
