@@ -17,13 +17,12 @@ local function pairs_key_at(key)
 end
 
 local function fetch(_, args)
-  local count, keys = tonumber(args[1]), {}
-  for i = 1, count do keys[i] = args[i + 1] end
-  local found = read_many(keys)
+  local count = tonumber(args[1])
+  local found = redis_call('MGET', unpack(args, 2, count + 1))
   for at = count + 2, #args, 2 do
     local place, slug = tonumber(args[at]), args[at + 1]
     local is_left = found[place + 1] and not is_at(found[place], slug)
-    found[#found + 1] = is_left and redis_call('HGET', pairs_key_at(keys[place]), pair_field(slug))
+    found[#found + 1] = is_left and redis_call('HGET', pairs_key_at(args[place + 1]), pair_field(slug))
   end
   return found
 end

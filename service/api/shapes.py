@@ -76,4 +76,6 @@ def pair(name: str, slug: str, record: PairRecord) -> dict[str, object]:
 
 
 def pair_with_coverage(name: str, slug: str, record: PairRecord, bitmap: bytes) -> dict[str, object]:
-    return {**pair(name, slug, record), "coverage": coverage.spans(bitmap)}
+    document = pair(name, slug, record)
+    document["coverage"] = coverage.spans(bitmap)
+    return document

@@ -25,7 +25,10 @@ The buckets of API keys are of no partition: `playhead:bucket:<unit>:<key>`, a h
 
 from __future__ import annotations
 
+from functools import cache
 
+
+@cache  # each read spells it four times
 def _tag(partition: int) -> str:
     return f"{{p{partition}}}:"
 
