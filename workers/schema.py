@@ -30,7 +30,17 @@ async def verify_schema(database_url: str) -> None:
 
 async def verify_partitions(ledger: Ledger, partitions: int) -> None:
     """Make sure that the database's data is spread as the settings say. Raises CannotStart."""
-    stored = await ledger.fix_setting("partitions", str(partitions))
+    _refuse_other(await ledger.fix_setting("partitions", str(partitions)), partitions)
+
+
+async def verify_stored_partitions(ledger: Ledger, partitions: int) -> None:
+    """The same for who only looks: where there is no data yet, nothing is settled by it."""
+    stored = await ledger.fixed_setting("partitions")
+    if stored is not None:
+        _refuse_other(stored, partitions)
+
+
+def _refuse_other(stored: str, partitions: int) -> None:
     if stored != str(partitions):
         raise CannotStart(
             f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this database is spread over {stored}:"

@@ -10,6 +10,7 @@ from service.counters.constants import constants_of
 from service.db.history import History
 from service.db.ledger import Ledger
 from workers.audit import Audit
+from workers.schema import verify_stored_partitions
 from workers.servers import database_url_of, redis_url_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     history = await History.connect(database_url)
     redis = connect(redis_url_of(settings), REDIS_TIMEOUT_SECONDS)
     try:
+        await verify_stored_partitions(ledger, settings.partitions)
         yield Stores(settings, redis, history, ledger)
     finally:
         await redis.aclose()

@@ -15,7 +15,7 @@ from rich.text import Text
 from service import settings
 from service.api.shapes import moment
 from service.counters import coverage
-from service.counters.connection import connect
+from service.counters.connection import connect, verify_stored_partitions
 from service.counters.reader import Reader, RecentPair
 from service.db import inspection
 from service.db.failures import reaching
@@ -130,6 +130,7 @@ def _nothing(title: str, in_redis: object, in_postgres: object) -> str:
 async def _ask_redis(configured: Settings, live: Any) -> Facts | str:
     redis = connect(redis_url_of(configured), CONNECT_SECONDS)
     try:
+        await verify_stored_partitions(redis, configured.partitions)
         facts: Facts = await live(Reader(redis, configured.partitions, _NotStored()))
     except NotFound:
         return NOT_THERE

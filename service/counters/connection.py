@@ -75,6 +75,17 @@ async def verify(redis: Redis, partitions: int) -> None:
             f"the counters in this Redis are another playhead's (records {records}, this one has {RECORDS}):"
             " let that one flush them, then empty this Redis; all of it is brought back from Postgres"
         )
+    _refuse_other(stored, partitions)
+
+
+async def verify_stored_partitions(redis: Redis, partitions: int) -> None:
+    """Make sure that what this Redis holds is spread as the settings say, changing nothing. Raises as `verify` does."""
+    stored = await scripts.guarded(redis.get(PARTITIONS_KEY))
+    if stored is not None:
+        _refuse_other(int(stored), partitions)
+
+
+def _refuse_other(stored: int, partitions: int) -> None:
     if stored != partitions:
         raise CannotStart(
             f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this Redis is spread over {stored}:"

@@ -139,6 +139,11 @@ class Ledger:
         stored: str = await self._pool.fetchval(query("fix_setting"), name, value)
         return stored
 
+    async def fixed_setting(self, name: str) -> str | None:
+        """The same, None where none was stored yet."""
+        stored: str | None = await self._pool.fetchval(query("select_fixed_setting"), name)
+        return stored
+
     async def ensure_days(self, first_day: date, last_day: date) -> list[date]:
         """Makes day partitions ahead, so that no commit has to; see `service.db.days`."""
         async with self._pool.acquire() as connection:

@@ -14,6 +14,7 @@ from tests.api.keys import line_of
 from tests.api.provider import AUDIENCE, ISSUER, SECRET
 from tests.graphql.asking import ask, only, post, reason_of
 from tests.graphql.test_old_shapes import CREATE, LESSON
+from tests.integration.bench import PARTITIONS
 from tests.integration.waiting import until
 from tests.moving.conftest import cinema, old, shared_old
 from tests.moving.old_client import CREATE_PROGRESS
@@ -49,6 +50,7 @@ async def front(cinema: Cinema, old: OldProcess, redis_url: str, database_url: s
                 line_of("writes", OTHER["X-Api-Key"], Scope.INGEST),
             ]
         ),
+        partitions=PARTITIONS,
         shutdown_seconds=1,
     )
     async with serving(settings, redis_url, database_url) as api:

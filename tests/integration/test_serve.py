@@ -374,6 +374,10 @@ async def test_another_number_of_partitions_is_refused(serving: Serving) -> None
     variables = environment(serving.data_dir, port=free_port(), partitions=PARTITIONS + 1)
     sentence = f"is spread over {PARTITIONS}: set it to {PARTITIONS}"
     assert_refused(run("serve", variables=variables), f"PLAYHEAD_PARTITIONS is {PARTITIONS + 1}", sentence)
+    serving.start()
+    for command in (("audit",), ("recover",), ("rebuild", "--verify"), ("inspect", "user", "ann")):
+        assert_refused(run(*command, variables=variables), sentence)
+    assert serving.stop() == 0
     shutil.rmtree(serving.data_dir / "valkey")  # now only Postgres knows
     assert_refused(
         run("serve", variables=variables),

@@ -13,6 +13,7 @@ from service.cli.move_import import Bar, run_on
 from service.moving.books import Books, Kind
 from service.moving.old_rows import Names
 from service.settings import Settings
+from tests.integration.bench import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,7 +93,7 @@ async def bring(
     `said` hears what it says.
     """
     configured = (settings or Settings()).model_copy(
-        update={"redis_url": redis_url, "database_url": database_url}
+        update={"redis_url": redis_url, "database_url": database_url, "partitions": PARTITIONS}
     )
     files = [(Kind(kind), written(folder, kind, some)) for kind, some in rows.items()]
     books = Books()

@@ -15,6 +15,7 @@ from service.errors import SettingsError
 from service.moving.books import Books, Kind
 from service.moving.exports import Unreadable, documents, files_of
 from service.settings import Settings
+from tests.integration.bench import PARTITIONS
 from tests.moving.exporting import point, points, typed, user_course, user_lesson, written
 from tests.moving.town import of_model
 
@@ -31,6 +32,7 @@ def settled(town: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
     """Named by the environment, as commands find it."""
     monkeypatch.setenv("PLAYHEAD_REDIS_URL", town.redis_url)
     monkeypatch.setenv("PLAYHEAD_DATABASE_URL", town.database_url)
+    monkeypatch.setenv("PLAYHEAD_PARTITIONS", str(PARTITIONS))
     return town
 
 

@@ -14,6 +14,7 @@ from service.cli.move_compare import compare
 from service.errors import PostgresUnavailable, SettingsError
 from service.moving.model import Side
 from service.moving.stage import Stage
+from tests.integration.bench import PARTITIONS
 from tests.integration.waiting import until
 from tests.moving.old_system import API_KEY
 
@@ -29,6 +30,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, both: Both, redis_url: str, dat
     for name, value in {
         "REDIS_URL": redis_url,
         "DATABASE_URL": database_url,
+        "PARTITIONS": str(PARTITIONS),
         "OLD_API_URL": f"{both.old.url}?stage=live",
         "OLD_API_HEADERS": f"x-api-key: {API_KEY}\nX-Our-Own: 1",
         "FOLLOW_INTERVAL_SECONDS": "0.1",
