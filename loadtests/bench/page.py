@@ -61,7 +61,11 @@ def _plots(folder: Path, document: dict[str, Any]) -> list[str]:
             continue
         speeds = {name: {"events": float(system["events_per_second"])} for name, system in systems.items()}
         costs = {
-            name: {role: us for role, us in system["cpu_us_per_event"].items() if role != "all" and us > 0.05}
+            name: {
+                role: us
+                for role, us in system["cpu_us_per_event"].items()
+                if role not in ("all", "generator") and us > 0.05
+            }
             for name, system in systems.items()
         }
         drawn.append(_plot(folder, f"Events a second: {title}", "/s", speeds))

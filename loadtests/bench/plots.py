@@ -18,9 +18,20 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }
 """
 
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999", "#cc6600", "#117766")
-"""One for each role of a process. Told apart by colour-blind readers, and on both backgrounds (Paul Tol's bright set,
-its grey darkened, and two more for what is small)."""
+COLOURS: Mapping[str, str] = {
+    "events": "#4477aa",
+    "flusher": "#4477aa",
+    "generator": "#ee6677",
+    "http": "#228833",
+    "postgres": "#ccbb44",
+    "supervisor": "#66ccee",
+    "valkey": "#aa3377",
+    "webdis": "#999999",
+    "arbiter": "#cc6600",
+    "other": "#117766",
+}
+"""Of events, and of each role of a process, the same in all plots. Told apart by colour-blind readers, and on both
+backgrounds (Paul Tol's bright set, its grey darkened, and two more for what is small)."""
 
 
 def bars(title: str, unit: str, systems: Mapping[str, Mapping[str, float]]) -> str:
@@ -28,7 +39,7 @@ def bars(title: str, unit: str, systems: Mapping[str, Mapping[str, float]]) -> s
     parts = list(dict.fromkeys(part for stacked in systems.values() for part in stacked))
     longest = max(sum(stacked.values()) for stacked in systems.values()) or 1.0
     scale = (WIDTH - LABELS_WIDTH - VALUES_WIDTH) / longest
-    colours = dict(zip(parts, COLOURS, strict=False))
+    colours = {part: COLOURS[part] for part in parts}
     drawn = [f'<text class="title" x="0" y="18">{escape(title)}</text>']
     for row, (name, stacked) in enumerate(systems.items()):
         drawn += _bar(TOP + row * (BAR_HEIGHT + GAP), name, stacked, scale, colours, unit)
