@@ -18,7 +18,7 @@ end
 
 local function fetch(_, args)
   local count = tonumber(args[1])
-  local found = redis_call('MGET', unpack(args, 2, count + 1))
+  local found = redis_call('MGET', unpack(args, 2, count + 1)) -- far fewer than AT_ONCE: service/counters/fetching.py
   for at = count + 2, #args, 2 do
     local place, slug = tonumber(args[at]), args[at + 1]
     local is_left = found[place + 1] and not is_at(found[place], slug)

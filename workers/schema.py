@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.counters.partitions import refuse_other_number
 from service.db.revision import current, head
 from service.errors import CannotStart
 
@@ -30,19 +31,12 @@ async def verify_schema(database_url: str) -> None:
 
 async def verify_partitions(ledger: Ledger, partitions: int) -> None:
     """Make sure that the database's data is spread as the settings say. Raises CannotStart."""
-    _refuse_other(await ledger.fix_setting("partitions", str(partitions)), partitions)
+    stored = await ledger.fix_setting("partitions", str(partitions))
+    refuse_other_number(partitions, int(stored), "database")
 
 
 async def verify_stored_partitions(ledger: Ledger, partitions: int) -> None:
     """The same for who only looks: where there is no data yet, nothing is settled by it."""
     stored = await ledger.fixed_setting("partitions")
     if stored is not None:
-        _refuse_other(stored, partitions)
-
-
-def _refuse_other(stored: str, partitions: int) -> None:
-    if stored != str(partitions):
-        raise CannotStart(
-            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this database is spread over {stored}:"
-            f" set it to {stored}"
-        )
+        refuse_other_number(partitions, int(stored), "database")

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 WIDTH, LABELS_WIDTH, VALUES_WIDTH = 760, 170, 110
 BAR_HEIGHT, GAP, TOP = 22, 10, 44
@@ -39,13 +39,12 @@ def bars(title: str, unit: str, systems: Mapping[str, Mapping[str, float]]) -> s
     parts = list(dict.fromkeys(part for stacked in systems.values() for part in stacked))
     longest = max(sum(stacked.values()) for stacked in systems.values()) or 1.0
     scale = (WIDTH - LABELS_WIDTH - VALUES_WIDTH) / longest
-    colours = {part: COLOURS[part] for part in parts}
     drawn = [f'<text class="title" x="0" y="18">{escape(title)}</text>']
     for row, (name, stacked) in enumerate(systems.items()):
-        drawn += _bar(TOP + row * (BAR_HEIGHT + GAP), name, stacked, scale, colours, unit)
+        drawn += _bar(TOP + row * (BAR_HEIGHT + GAP), name, stacked, scale, unit)
     bottom = TOP + len(systems) * (BAR_HEIGHT + GAP)
     if len(parts) > 1:
-        drawn += _legend(bottom + 6, colours)
+        drawn += _legend(bottom + 6, parts)
         bottom += LEGEND_HEIGHT
     size = f'width="{WIDTH}" height="{bottom}" viewBox="0 0 {WIDTH} {bottom}"'
     inside = "\n".join(drawn)
@@ -55,16 +54,14 @@ def bars(title: str, unit: str, systems: Mapping[str, Mapping[str, float]]) -> s
     )
 
 
-def _bar(
-    top: int, name: str, stacked: Mapping[str, float], scale: float, colours: Mapping[str, str], unit: str
-) -> list[str]:
+def _bar(top: int, name: str, stacked: Mapping[str, float], scale: float, unit: str) -> list[str]:
     drawn, left, middle = [], float(LABELS_WIDTH), top + BAR_HEIGHT / 2 + 5
     drawn.append(f'<text x="{LABELS_WIDTH - 10}" y="{middle:g}" text-anchor="end">{escape(name)}</text>')
     for part, value in stacked.items():
         width = value * scale
         place = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}"'
         drawn.append(
-            f'<rect {place} fill="{colours[part]}"><title>{escape(part)}: {value:,.1f}</title></rect>'
+            f'<rect {place} fill="{COLOURS[part]}"><title>{escape(part)}: {value:,.1f}</title></rect>'
         )
         left += width
     total = sum(stacked.values())
@@ -73,10 +70,10 @@ def _bar(
     return drawn
 
 
-def _legend(top: int, colours: Mapping[str, str]) -> list[str]:
+def _legend(top: int, parts: Sequence[str]) -> list[str]:
     drawn, left = [], 0  # from the edge on: with all roles it is nearly as wide as the page
-    for part, colour in colours.items():
-        drawn.append(f'<rect x="{left}" y="{top}" width="12" height="12" fill="{colour}"/>')
+    for part in parts:
+        drawn.append(f'<rect x="{left}" y="{top}" width="12" height="12" fill="{COLOURS[part]}"/>')
         drawn.append(f'<text x="{left + 17}" y="{top + 11}">{escape(part)}</text>')
         left += 30 + 8 * len(part)
     return drawn

@@ -15,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from service.counters import scripts
 from service.counters.addresses import is_cluster_url
 from service.counters.cluster import Cluster, in_cluster
+from service.counters.partitions import refuse_other_number
 from service.counters.servers import nodes_of, servers_of
 from service.errors import CannotStart, RedisUnavailable
 
@@ -75,22 +76,14 @@ async def verify(redis: Redis, partitions: int) -> None:
             f"the counters in this Redis are another playhead's (records {records}, this one has {RECORDS}):"
             " let that one flush them, then empty this Redis; all of it is brought back from Postgres"
         )
-    _refuse_other(stored, partitions)
+    refuse_other_number(partitions, stored, "Redis")
 
 
 async def verify_stored_partitions(redis: Redis, partitions: int) -> None:
     """Make sure that what this Redis holds is spread as the settings say, changing nothing. Raises as `verify` does."""
     stored = await scripts.guarded(redis.get(PARTITIONS_KEY))
     if stored is not None:
-        _refuse_other(int(stored), partitions)
-
-
-def _refuse_other(stored: int, partitions: int) -> None:
-    if stored != partitions:
-        raise CannotStart(
-            f"PLAYHEAD_PARTITIONS is {partitions}, but the data in this Redis is spread over {stored}:"
-            f" set it to {stored}"
-        )
+        refuse_other_number(partitions, int(stored), "Redis")
 
 
 async def broken_promises(redis: Redis) -> list[str]:

@@ -92,18 +92,20 @@ class Reader:
     async def absent_user(self, name: str) -> UserRecord:
         """One of whom there was nothing a moment ago. Raises NotFound."""
         record, may_be_stored = await self._gathering.read(self._partition(name), "read_user", [name])
+        found = UserRecord.unpack(record) if record else None
         if may_be_stored:
-            return _known_user(name, await self._stored.user(name))
-        return _known_user(name, UserRecord.unpack(record) if record else None)
+            found = await self._stored.user(name)
+        return _known_user(name, found)
 
     async def absent_pair(self, name: str, slug: str) -> tuple[PairRecord, bytes]:
         """One of a user of whom there was nothing a moment ago. Raises NotFound."""
         record, bitmap, may_be_stored = await self._gathering.read(
             self._partition(name), "read_pair", [name, slug]
         )
+        found = (PairRecord.unpack(record), bitmap or b"") if record else None
         if may_be_stored:
-            return _known_pair(name, slug, await self._stored.pair(name, slug))
-        return _known_pair(name, slug, (PairRecord.unpack(record), bitmap or b"") if record else None)
+            found = await self._stored.pair(name, slug)
+        return _known_pair(name, slug, found)
 
     async def recent_pairs(self, name: str, limit: int, after: tuple[int, str] | None) -> list[RecentPair]:
         """Up to `limit` pairs of a user, latest first, from after this time in us and slug on.
