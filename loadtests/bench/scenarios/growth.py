@@ -16,9 +16,9 @@ from loadtests.bench.audience import MOVIES, Moment, audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.processor import running
-from loadtests.bench.scenarios.batches import BATCH_EVENTS, CONNECTIONS, take_turns_in_batches
+from loadtests.bench.scenarios.batches import BATCH_EVENTS
 from loadtests.bench.systems.playhead import Playhead
-from loadtests.bench.turns import Player, load, paired, take_turn
+from loadtests.bench.turns import Player, load, paired, take_turn, take_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,9 @@ AIM = 1.1
 TIMES = 10
 
 VIEWERS, ROUNDS, ROUNDS_TURNS_MAX = 5_000, 6, 3
+CONNECTIONS = 4
+"""So many batches of 1,000 are of fewer viewers than there are: two events of one viewer are never under way at once,
+or else each would be late for the other, which no two heartbeats of a player are."""
 ROUNDS_SNAPSHOT_SECONDS = 1.0
 """About as long as six rounds of so few viewers take: people, who say something every 10 s, get a snapshot a minute."""
 
@@ -59,14 +62,14 @@ def _movies(times: int) -> Size:
 
 
 def _history(times: int) -> Size:
-    """So many movies, which each of 1,000 viewers has watched before."""
-    viewers, each = 1000, 10 * times
+    """So many movies, which each viewer has watched before."""
+    each = 10 * times
     seen = (
         Moment(f"v-{number:07}", f"movie-{movie:05}", "before", 1, "heartbeat", 10_000 * movie)
         for movie in range(each)
-        for number in range(viewers)
+        for number in range(VIEWERS)
     )
-    return Size(seen, viewers * each, audience(viewers))
+    return Size(seen, VIEWERS * each, audience(VIEWERS))
 
 
 def _compare_users(laboratory: Laboratory, result: Result) -> None:
@@ -91,7 +94,7 @@ def _compare_users(laboratory: Laboratory, result: Result) -> None:
             for system, number in zip(systems.values(), viewers.values(), strict=True)
         ]
         for player, number in zip(players, viewers.values(), strict=True):
-            load(player, laboratory.folder, number // BATCH_EVENTS)
+            load(player, laboratory.folder, number // BATCH_EVENTS, CONNECTIONS)
         for _ in range(min(laboratory.turns, ROUNDS_TURNS_MAX)):
             for player, number in zip(players, viewers.values(), strict=True):
                 batches = ROUNDS * number // BATCH_EVENTS
@@ -112,9 +115,15 @@ def _compare(laboratory: Laboratory, result: Result, what: str, size: Callable[[
         players = []
         for system, (history, before, story, _) in zip(systems.values(), sizes.values(), strict=True):
             player = Player(system, chain(islice(history, before), story), BATCH_EVENTS)
-            load(player, laboratory.folder, before // BATCH_EVENTS)
+            load(player, laboratory.folder, before // BATCH_EVENTS, CONNECTIONS)
             players.append(player)
-        take_turns_in_batches(laboratory, *players)
+        take_turns(
+            players,
+            laboratory.folder,
+            connections=CONNECTIONS,
+            seconds=laboratory.seconds,
+            turns=laboratory.turns,
+        )
         _conclude(result, what, players, _cpu_us)
 
 

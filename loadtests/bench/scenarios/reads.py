@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from loadtests.bench.audience import audience
 from loadtests.bench.books import imbalances
@@ -14,12 +16,24 @@ from loadtests.bench.scenarios.batches import BATCH_EVENTS
 from loadtests.bench.systems.nothing import ANSWER, Nothing
 from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.systems.system import get
-from loadtests.bench.turns import Generator, Player, book, job_of, load, paired, speed, take_turn, take_turns
+from loadtests.bench.systems.webdis import ReadingWebdis
+from loadtests.bench.turns import (
+    Generator,
+    Player,
+    book,
+    job_of,
+    load,
+    paired,
+    speed,
+    take_turn,
+    take_turns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from loadtests.bench.audience import Moment
+    from loadtests.bench.generator import Outcome
     from loadtests.bench.laboratory import Laboratory
     from loadtests.bench.systems.system import System
 
@@ -27,7 +41,19 @@ CONNECTIONS = 64
 INGEST_SHARE, INGESTED = 0.8, 14_000
 """Of the best with single events, and about how many a second that is."""
 
-READS_PER_SECOND, READING_CONNECTIONS = 200.0, 8
+SNAPSHOT_SECONDS = snapshot_interval_seconds(VIEWERS, INGESTED)
+BEST_SECONDS = 2 * SNAPSHOT_SECONDS
+"""So the best has paid for snapshots: 80 % of what comes without any is more than can be kept with them."""
+
+READS_PER_SECOND, READING_CONNECTIONS = 100.0, 4
+"""Of each kind. All kinds are read at once, so that whatever happens meanwhile happens to all of them."""
+
+READING_SECONDS_TIMES = 3
+"""As many times the turns of other scenarios: several rounds of snapshots."""
+
+AROUND_SECONDS = 3.0
+"""Events come in before the reads, and after them."""
+
 P99_MS_AIM = 10.0
 
 PATHS: dict[str, tuple[Callable[[Moment], str], str]] = {
@@ -41,9 +67,11 @@ PATHS: dict[str, tuple[Callable[[Moment], str], str]] = {
 def reads(laboratory: Laboratory) -> Result:
     """Reads beside the handler that does nothing, and their p99 while events come in at 80 % of the best."""
     result = Result()
-    interval_seconds = snapshot_interval_seconds(VIEWERS, INGESTED)
-    kind = partial(Playhead, snapshot_interval_seconds=interval_seconds)
-    with laboratory.running(kind, Nothing) as systems:
+    kind = partial(Playhead, snapshot_interval_seconds=SNAPSHOT_SECONDS)
+    with (
+        laboratory.running(kind, Nothing) as systems,
+        laboratory.running(partial(ReadingWebdis, redis_url=_redis_url(systems))) as floors,
+    ):
         writer = Player(systems["playhead"], audience(VIEWERS), BATCH_EVENTS)
         load(writer, laboratory.folder, VIEWERS // BATCH_EVENTS)
         for what in PATHS:
@@ -58,9 +86,14 @@ def reads(laboratory: Laboratory) -> Result:
             )
             result.show(f"reads of a {what}", playhead, nothing)
             result.add(f"reads of a {what}, to doing nothing", paired(playhead, nothing, speed), "x", aim=0.6)
-        _read_under_load(laboratory, result, writer)
+            writer.failures += playhead.failures + nothing.failures
+        _read_under_load(laboratory, result, writer, systems["nothing"], floors.get(ReadingWebdis.name))
         result.imbalances = imbalances(writer)
     return result
+
+
+def _redis_url(systems: dict[str, System]) -> str:
+    return cast("Playhead", systems["playhead"]).redis_url
 
 
 def _reader(system: System, what: str) -> Player:
@@ -81,35 +114,62 @@ def _again_and_again() -> Iterator[Moment]:
         yield from islice(audience(VIEWERS), VIEWERS)
 
 
-def _read_under_load(laboratory: Laboratory, result: Result, writer: Player) -> None:
-    """Two generators at once: single events at a steady rate, and few reads whose latency is looked at.
+def _read_under_load(
+    laboratory: Laboratory, result: Result, writer: Player, nothing: System, webdis: System | None
+) -> None:
+    """Generators at once: single events at a steady rate, and few reads of each kind, whose latency is looked at.
 
-    Of each kind as long as all turns together: in some of that time snapshots are taken, in some not.
+    Beside them are those of who does less: what waiting for a processor costs, and what waiting for that Valkey does.
     """
     single = Player(writer.system, writer.story)
-    best = take_turn(single, laboratory.folder, CONNECTIONS, laboratory.seconds, 200_000)
-    rate, reading_seconds = INGEST_SHARE * best.events_per_second, laboratory.turns * laboratory.seconds
-    seconds = (len(PATHS) + 1) * reading_seconds + 3
+    best = take_turn(single, laboratory.folder, CONNECTIONS, BEST_SECONDS, round(BEST_SECONDS * 50_000))
+    rate = INGEST_SHARE * best.events_per_second
+    readers = {what: _reader(writer.system, what) for what in PATHS}
+    readers[nothing.name] = _reader(nothing, "pair")
+    if webdis:
+        readers[webdis.name] = Player(webdis, _again_and_again(), is_reading=True)
     laboratory.say(f"reads while {rate:,.0f} events a second come in")
-    job = job_of(single, laboratory.folder / "ingest", CONNECTIONS, seconds, round(rate * seconds), rate=rate)
-    with Generator(job) as ingest:
-        ingest.start()
-        for what in PATHS:
-            reader = _reader(writer.system, what)
-            count = round(READS_PER_SECOND * reading_seconds)
-            turn = take_turn(
-                reader,
-                laboratory.folder,
-                READING_CONNECTIONS,
-                reading_seconds,
-                count,
-                rate=READS_PER_SECOND,
-                is_settling=False,
-            )
-            latency_ms = turn.outcome.latencies_ms["p99"]
-            name = f"reads of a {what} while events come in: p99"
-            result.add(name, latency_ms, "ms", aim=P99_MS_AIM, is_upper=True)
-        outcome = ingest.finish()
-    book(single, outcome)
+    seconds = READING_SECONDS_TIMES * laboratory.turns * laboratory.seconds
+    ingest, latencies_ms = _read_beside(laboratory, single, rate, readers, seconds)
+    for what in PATHS:
+        name, latency_ms = f"reads of a {what} while events come in: p99", latencies_ms[what]["p99"]
+        result.add(name, latency_ms, "ms", aim=P99_MS_AIM, is_upper=True)
+        if webdis:
+            ratio = latency_ms / latencies_ms[webdis.name]["p99"]
+            result.add(f"{name}, to webdis reading one key", ratio, "x")
+    for system in (nothing, webdis):
+        if system:
+            title = f"{system.name}, asked while events come in: p99"
+            result.add(title, latencies_ms[system.name]["p99"], "ms")
+    result.add("events that come in beside reads: a second", rate, "/s")
+    result.add("events that come in beside reads: p50", ingest.latencies_ms["p50"], "ms")
+    book(single, ingest)
     writer.acknowledged += single.acknowledged
-    writer.failures += single.failures
+    writer.failures += single.failures + [said for reader in readers.values() for said in reader.failures]
+
+
+def _read_beside(
+    laboratory: Laboratory, single: Player, rate: float, readers: Mapping[str, Player], seconds: float
+) -> tuple[Outcome, dict[str, dict[str, float]]]:
+    """What became of the events, and each reader's latencies."""
+    folder, ingesting_seconds = laboratory.folder, seconds + 2 * AROUND_SECONDS
+    count = round(rate * ingesting_seconds)
+    job = job_of(single, folder / "ingest", CONNECTIONS, ingesting_seconds, count, rate=rate)
+    reads = round(READS_PER_SECOND * seconds)
+    jobs = [
+        job_of(reader, folder / f"reads {what}", READING_CONNECTIONS, seconds, reads, rate=READS_PER_SECOND)
+        for what, reader in readers.items()
+    ]
+    with ExitStack() as stack:
+        ingest = stack.enter_context(Generator(job))
+        reading = [stack.enter_context(Generator(job)) for job in jobs]
+        ingest.start()
+        time.sleep(AROUND_SECONDS)
+        for generator in reading:
+            generator.start()
+        latencies_ms = {}
+        for (what, reader), generator in zip(readers.items(), reading, strict=True):
+            outcome = generator.finish()
+            book(reader, outcome)
+            latencies_ms[what] = outcome.latencies_ms
+        return ingest.finish(), latencies_ms

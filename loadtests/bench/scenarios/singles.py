@@ -63,5 +63,6 @@ def _measure(laboratory: Laboratory, result: Result, players: dict[str, Player],
         result.add(f"{title}: p99, to stored webdis", paired(playhead, stored, p99), "x")
     result.add(f"{title}: events a second, to doing nothing", paired(playhead, nothing, speed), "x", aim=0.6)
     result.add(f"{title}: p99, to webdis", paired(playhead, webdis, p99), "x", aim=1.0, is_upper=True)
-    cpu_us = playhead.cpu_us_per_event()["all"]
+    cpu_us, nothing_us = playhead.cpu_us_per_event()["all"], nothing.cpu_us_per_event()["all"]
     result.add(f"{title}: CPU of all processes", cpu_us, "us/event", aim=CPU_US_AIM, is_upper=True)
+    result.add(f"{title}: CPU of all processes, to doing nothing", cpu_us / nothing_us, "x")

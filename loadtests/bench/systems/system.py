@@ -24,6 +24,9 @@ STOP_SECONDS = 60.0
 HTTP_PROCESSES = 2
 """Of everything that gunicorn serves, as playhead's default is."""
 
+KEEP_ALIVE_SECONDS = 75
+"""aiohttp's own default; gunicorn's, 2 s, is over before all generators of a scenario are connected."""
+
 BIN = Path(sys.executable).parent
 
 
@@ -105,6 +108,7 @@ def served(app: str, port: int, log: Path, variables: Mapping[str, str] | None =
     """An aiohttp application under gunicorn, as playhead is served."""
     words = [str(BIN / "gunicorn"), app, "--worker-class", "aiohttp.GunicornUVLoopWebWorker", "--reuse-port"]
     words += ["--workers", str(HTTP_PROCESSES), "--bind", f"127.0.0.1:{port}", "--log-level", "error"]
+    words += ["--keep-alive", str(KEEP_ALIVE_SECONDS)]
     command = Command(words, log, variables)
     command.wait_for(port)
     return command

@@ -2,7 +2,8 @@
 
 What one would get without playhead: nothing is checked, nothing is shared between requests, nothing goes to Postgres.
 The script's call is spelled beforehand, so its cost is not webdis'; its Valkey is set up as playhead's. `StoredWebdis`
-stands in front of the Valkey of a playhead, whose flusher brings to Postgres what comes.
+stands in front of the Valkey of a playhead, whose flusher brings to Postgres what comes. `ReadingWebdis` counts
+nothing: it reads what playhead reads, beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.parse import quote_from_bytes
 from redis import Redis
 
 from loadtests.bench.systems.playhead import Playhead
-from loadtests.bench.systems.system import Command, Counts, found, free_port
+from loadtests.bench.systems.system import Command, Counts, found, free_port, get
 from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
 from service.counters.servers import ONLY_HOME
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
     from loadtests.bench.audience import Moment
 
-PARTITIONS = 4
+PARTITIONS = 2
+"""As many as playhead has by default."""
+
 BACKLOG_EVENTS_MAX = 10**9
 """Webdis is told of no bound."""
 
@@ -37,48 +40,46 @@ CONFIG = {"threads": 2, "pool_size": 20, "daemonize": False, "verbosity": 0, "da
 """As many threads as playhead has HTTP processes. Each has its own connections to Valkey."""
 
 
-class Webdis:
-    name = "webdis"
+class Front:
+    """Webdis itself: its process, and what it is told."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / self.name
-        self._program = found("webdis", "webdis")
+        """Raises Unavailable where webdis is not installed."""
+        self.folder = folder
         self.port = free_port()
+        self._program = found("webdis", "webdis")
         self._command: Command | None = None
-        self._calls = 0
 
-    def start(self) -> None:
-        self._folder.mkdir()
-        self._data = DataFolder(self._folder / "data")
-        self._valkey = EmbeddedValkey(self._data).start()
-        self._redis = Redis.from_url(self._valkey.url)
-        self._redis.function_load(scripts.whole_library()[1], replace=True)
-        for partition in range(PARTITIONS):
-            self._redis.hset(keys.log(partition), "open", ONLY_HOME)
-        self._serve(self._valkey.url)
-
-    def _serve(self, redis_url: str) -> None:
-        """Returns when webdis listens, in front of the Valkey at this address."""
+    def start(self, redis_url: str) -> None:
+        """Returns when it listens, in front of the Valkey at this address."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         told = CONFIG | {"http_host": "127.0.0.1", "http_port": self.port}
         told |= {
             "redis_host": redis_url.removeprefix("unix://"),
-            "logfile": str(self._folder / "webdis.log"),
+            "logfile": str(self.folder / "webdis.log"),
         }
-        config = self._folder / "webdis.json"
+        config = self.folder / "webdis.json"
         config.write_text(json.dumps(told))
-        self._command = Command([self._program, str(config)], self._folder / "webdis.out")
+        self._command = Command([self._program, str(config)], self.folder / "webdis.out")
         self._command.wait_for(self.port)
 
     def stop(self) -> None:
         if self._command:
             self._command.stop()
-            self._redis.close()
-            self._valkey.stop()
-            self._data.close()
 
     def roots(self) -> list[int]:
-        process = self._valkey.process
-        return [self._command.pid, process.pid] if self._command and process else []
+        return [self._command.pid] if self._command else []
+
+
+class _Calling:
+    """Asked with calls of the counting script."""
+
+    name = ""
+
+    def __init__(self, folder: Path) -> None:
+        self._front = Front(folder / self.name)
+        self.port = self._front.port
+        self._calls = 0
 
     def request(self, moments: Sequence[Moment]) -> bytes:
         self._calls += 1
@@ -90,6 +91,29 @@ class Webdis:
         del events
         return '{"FCALL":["'
 
+
+class Webdis(_Calling):
+    name = "webdis"
+
+    def start(self) -> None:
+        self._data = DataFolder(self._front.folder / "data")
+        self._valkey = EmbeddedValkey(self._data).start()
+        self._redis = Redis.from_url(self._valkey.url)
+        self._redis.function_load(scripts.whole_library()[1], replace=True)
+        for partition in range(PARTITIONS):
+            self._redis.hset(keys.log(partition), "open", ONLY_HOME)
+        self._front.start(self._valkey.url)
+
+    def stop(self) -> None:
+        self._front.stop()
+        self._redis.close()
+        self._valkey.stop()
+        self._data.close()
+
+    def roots(self) -> list[int]:
+        process = self._valkey.process
+        return [*self._front.roots(), process.pid] if process else []
+
     def settle(self) -> float:
         return 0.0
 
@@ -98,7 +122,7 @@ class Webdis:
         return Counts(sum(int(count or 0) for count in appended), None)
 
 
-class StoredWebdis(Webdis):
+class StoredWebdis(_Calling):
     """What it leaves out added: rows and snapshots, by the flusher and Postgres of a playhead that nobody else asks."""
 
     name = "webdis, stored"
@@ -106,26 +130,64 @@ class StoredWebdis(Webdis):
     def __init__(self, folder: Path, snapshot_interval_seconds: float) -> None:
         super().__init__(folder)
         self._playhead = Playhead(
-            self._folder, partitions=PARTITIONS, snapshot_interval_seconds=snapshot_interval_seconds
+            self._front.folder, partitions=PARTITIONS, snapshot_interval_seconds=snapshot_interval_seconds
         )
 
     def start(self) -> None:
         self._playhead.start()
-        self._serve(self._playhead.redis_url)
+        self._front.start(self._playhead.redis_url)
 
     def stop(self) -> None:
-        if self._command:
-            self._command.stop()
+        self._front.stop()
         self._playhead.stop()
 
     def roots(self) -> list[int]:
-        return [self._command.pid, *self._playhead.roots()] if self._command else []
+        return [*self._front.roots(), *self._playhead.roots()]
 
     def settle(self) -> float:
         return self._playhead.settle()
 
     def counts(self) -> Counts:
         return self._playhead.counts()
+
+
+class ReadingWebdis:
+    """In front of the Valkey of the playhead that is measured: a read is one GET, of its user's record as it is stored.
+
+    So it waits for what any reader of that Valkey waits for, and does nothing else.
+    """
+
+    name = "webdis, one key"
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self._front = Front(folder / self.name)
+        self.port = self._front.port
+        self._redis_url = redis_url
+
+    def start(self) -> None:
+        self._front.start(self._redis_url)
+
+    def stop(self) -> None:
+        self._front.stop()
+
+    def roots(self) -> list[int]:
+        return self._front.roots()
+
+    def request(self, moments: Sequence[Moment]) -> bytes:
+        user = moments[0].user
+        key = keys.user(partition_of(user, PARTITIONS), user)
+        return get("/GET/" + quote_from_bytes(key.encode(), safe=""))
+
+    def expected(self, events: int) -> str:
+        """A key that is not there is answered with null."""
+        del events
+        return '{"GET":"'
+
+    def settle(self) -> float:
+        return 0.0
+
+    def counts(self) -> Counts:
+        return Counts(None, None)
 
 
 def spelled(moments: Sequence[Moment], call: int) -> list[bytes]:
