@@ -30,6 +30,10 @@ KEYS_AT_ONCE = 512
 """In one call: some hundred microseconds of Redis' time, in which it takes no events."""
 
 
+PATIENCE_SECONDS = 0.002
+"""How long a reader waits for the fetch before its own. Most take less; not those held back for an fsync."""
+
+
 class Answer(Protocol):
     """Who waits for what is fetched, as a future does."""
 
@@ -54,7 +58,11 @@ class Fetching:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._lanes: Lanes[Wanted] = Lanes(lambda partition: home_of(redis, keys.log(partition)), self._serve)
+        self._lanes: Lanes[Wanted] = Lanes(
+            lambda partition: home_of(redis, keys.log(partition)),
+            self._serve,
+            patience_seconds=PATIENCE_SECONDS,
+        )
 
     def begin(self, partition: int, spelled: Sequence[str], answer: Answer) -> None:
         """Tell what is under these keys of the partition."""
