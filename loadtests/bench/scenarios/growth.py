@@ -16,7 +16,7 @@ from loadtests.bench.audience import MOVIES, Moment, audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.processor import running
-from loadtests.bench.scenarios.batches import BATCH_EVENTS
+from loadtests.bench.scenarios.batches import BATCH_EVENTS, CONNECTIONS
 from loadtests.bench.systems.playhead import Playhead
 from loadtests.bench.turns import Player, load, paired, take_turn, take_turns
 
@@ -30,9 +30,9 @@ AIM = 1.1
 TIMES = 10
 
 VIEWERS, ROUNDS, ROUNDS_TURNS_MAX = 5_000, 6, 3
-CONNECTIONS = 4
-"""So many batches of 1,000 are of fewer viewers than there are: two events of one viewer are never under way at once,
-or else each would be late for the other, which no two heartbeats of a player are."""
+FEW_CONNECTIONS = 4
+"""For 5,000 viewers: so many batches of 1,000 leave each of them one event under way, as players do; of two at once the
+second may be counted first, and both take the long way."""
 ROUNDS_SNAPSHOT_SECONDS = 1.0
 """About as long as six rounds of so few viewers take: people, who say something every 10 s, get a snapshot a minute."""
 
@@ -44,14 +44,15 @@ class Size(NamedTuple):
     before: int
     story: Iterator[Moment]
     movies: int = MOVIES
+    connections: int = CONNECTIONS
 
 
 def growth(laboratory: Laboratory) -> Result:
     """CPU an event with ten times the users, movies, history, or stream backlog, to that without."""
     result = Result()
     _compare_users(laboratory, result)
-    for what, size in {"movies": _movies, "history": _history}.items():
-        _compare(laboratory, result, what, size)
+    for what, size_of in {"movies": _movies, "history": _history}.items():
+        _compare(laboratory, result, what, size_of)
     _compare_backlogs(laboratory, result)
     return result
 
@@ -69,7 +70,7 @@ def _history(times: int) -> Size:
         for movie in range(each)
         for number in range(VIEWERS)
     )
-    return Size(seen, VIEWERS * each, audience(VIEWERS))
+    return Size(seen, VIEWERS * each, audience(VIEWERS), connections=FEW_CONNECTIONS)
 
 
 def _compare_users(laboratory: Laboratory, result: Result) -> None:
@@ -94,17 +95,17 @@ def _compare_users(laboratory: Laboratory, result: Result) -> None:
             for system, number in zip(systems.values(), viewers.values(), strict=True)
         ]
         for player, number in zip(players, viewers.values(), strict=True):
-            load(player, laboratory.folder, number // BATCH_EVENTS, CONNECTIONS)
+            load(player, laboratory.folder, number // BATCH_EVENTS, FEW_CONNECTIONS)
         for _ in range(min(laboratory.turns, ROUNDS_TURNS_MAX)):
             for player, number in zip(players, viewers.values(), strict=True):
                 batches = ROUNDS * number // BATCH_EVENTS
-                player.turns.append(take_turn(player, laboratory.folder, CONNECTIONS, 600, batches))
+                player.turns.append(take_turn(player, laboratory.folder, FEW_CONNECTIONS, 600, batches))
         _conclude(result, "users", players, _cpu_us)
 
 
-def _compare(laboratory: Laboratory, result: Result, what: str, size: Callable[[int], Size]) -> None:
+def _compare(laboratory: Laboratory, result: Result, what: str, size_of: Callable[[int], Size]) -> None:
     laboratory.say(f"growth: {what}")
-    sizes = {1: size(1), TIMES: size(TIMES)}
+    sizes = {1: size_of(1), TIMES: size_of(TIMES)}
     kinds = [
         lambda folder, times=times: Playhead(
             folder / f"{what}-{times}", sizes[times].movies, f"{times}x {what}"
@@ -113,14 +114,14 @@ def _compare(laboratory: Laboratory, result: Result, what: str, size: Callable[[
     ]
     with laboratory.running(*kinds) as systems:
         players = []
-        for system, (history, before, story, _) in zip(systems.values(), sizes.values(), strict=True):
-            player = Player(system, chain(islice(history, before), story), BATCH_EVENTS)
-            load(player, laboratory.folder, before // BATCH_EVENTS, CONNECTIONS)
+        for system, size in zip(systems.values(), sizes.values(), strict=True):
+            player = Player(system, chain(islice(size.history, size.before), size.story), BATCH_EVENTS)
+            load(player, laboratory.folder, size.before // BATCH_EVENTS, size.connections)
             players.append(player)
         take_turns(
             players,
             laboratory.folder,
-            connections=CONNECTIONS,
+            connections=sizes[1].connections,
             seconds=laboratory.seconds,
             turns=laboratory.turns,
         )
