@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 KEYS_AT_ONCE = 512
 """In one call: some hundred microseconds of Redis' time, in which it takes no events."""
 
-
 PATIENCE_SECONDS = 0.002
 """How long a reader waits for the fetch before its own. Most take less; not those held back for an fsync."""
 
