@@ -41,11 +41,11 @@ def batches(laboratory: Laboratory) -> Result:
     return result
 
 
-def take_turns_in_batches(laboratory: Laboratory, *players: Player) -> None:
+def take_turns_in_batches(laboratory: Laboratory, *players: Player, connections: int = CONNECTIONS) -> None:
     take_turns(
         players,
         laboratory.folder,
-        connections=CONNECTIONS,
+        connections=connections,
         seconds=laboratory.seconds,
         turns=laboratory.turns,
     )

@@ -16,9 +16,9 @@ from loadtests.bench.audience import MOVIES, Moment, audience
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
 from loadtests.bench.processor import running
-from loadtests.bench.scenarios.batches import BATCH_EVENTS, CONNECTIONS
+from loadtests.bench.scenarios.batches import BATCH_EVENTS, CONNECTIONS, take_turns_in_batches
 from loadtests.bench.systems.playhead import Playhead
-from loadtests.bench.turns import Player, load, paired, take_turn, take_turns
+from loadtests.bench.turns import Player, load, paired, take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,13 +118,7 @@ def _compare(laboratory: Laboratory, result: Result, what: str, size_of: Callabl
             player = Player(system, chain(islice(size.history, size.before), size.story), BATCH_EVENTS)
             load(player, laboratory.folder, size.before // BATCH_EVENTS, size.connections)
             players.append(player)
-        take_turns(
-            players,
-            laboratory.folder,
-            connections=sizes[1].connections,
-            seconds=laboratory.seconds,
-            turns=laboratory.turns,
-        )
+        take_turns_in_batches(laboratory, *players, connections=sizes[1].connections)
         _conclude(result, what, players, _cpu_us)
 
 

@@ -23,6 +23,7 @@ from service.counters.servers import ONLY_HOME
 from service.embedded import DataFolder, EmbeddedValkey
 from service.events.event import Event
 from service.rules.constants import Constants
+from service.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
     from loadtests.bench.audience import Moment
 
-PARTITIONS = 2
-"""As many as playhead has by default."""
+PARTITIONS: int = Settings.model_fields["partitions"].default
 
 BACKLOG_EVENTS_MAX = 10**9
 """Webdis is told of no bound."""
