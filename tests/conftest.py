@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from service.counters.links import Links
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 
@@ -81,7 +82,7 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A client of an emptied Redis; it never repeats a call by itself, as redis-py does by default."""
-    client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), decode_responses=False)
+    client = Redis.from_pool(Links.from_url(redis_url, retry=Retry(NoBackoff(), 0)))
     await client.flushall()
     yield client
     await client.aclose()

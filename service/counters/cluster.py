@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import AskError, MovedError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.counters.addresses import Address, parse_cluster_url
+from service.counters.links import Links, links_of
 from service.counters.slots import Master, Slots, View, key_slot, read_view
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Route(NamedTuple):
 
 
 class Cluster(Redis):
-    """`options` are those of a connection, as for `ConnectionPool`."""
+    """`options` are those of a connection, as for `Links`."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._seeds, told = parse_cluster_url(url)
@@ -75,13 +75,21 @@ class Cluster(Redis):
         return ClusterPipeline(self)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        (reply,) = await self.send([(args, options)])
+        command: Command = args, options
+        (reply,) = await self.send([command])
         if isinstance(reply, Exception):
             raise reply
-        return reply
+        return self.parsed(command, reply)
+
+    def parsed(self, command: Command, reply: Any) -> Any:
+        """The reply as redis-py gives it to who asks for one command."""
+        words, options = command
+        parse = self.response_callbacks.get(words[0])
+        told = {name: option for name, option in options.items() if name != "keys"}
+        return parse(reply, **told) if parse else reply
 
     async def send(self, commands: Sequence[Command], *, follow: bool = True) -> list[Any]:
-        """The replies, an exception where a command failed.
+        """The replies as they come, an exception where a command failed.
 
         What was answered "not here, but there" is sent there, or without `follow` left as it is; who has the slot is
         remembered either way.
@@ -133,8 +141,8 @@ class Cluster(Redis):
         for client in self._clients.values():
             await client.aclose(close_connection_pool)
 
-    def _pool(self, address: Address) -> ConnectionPool:
-        return ConnectionPool(host=address.host, port=address.port, **self._options)
+    def _pool(self, address: Address) -> Links:
+        return Links(host=address.host, port=address.port, **self._options)
 
     async def _know(self) -> None:
         if not self._slots.addresses() and not await self.refresh():
@@ -185,14 +193,13 @@ class Cluster(Redis):
         try:
             if address is None:
                 raise RedisConnectionError(f"no master has slot {routes[places[0]].slot}")
-            pipeline = self.client_at(address).pipeline(transaction=False)
+            words: list[tuple[Any, ...]] = []
             for place in places:
-                args, options = commands[place]
                 if routes[place].asks:
-                    pipeline.execute_command("ASKING")
-                pipeline.execute_command(*args, **options)
+                    words.append(("ASKING",))
+                words.append(commands[place][0])
             async with self._while_master(address, routes[places[0]]):
-                answers = iter(await pipeline.execute(raise_on_error=False))
+                answers = iter(await links_of(self.client_at(address)).exchange(words))
             for place in places:
                 if routes[place].asks:
                     next(answers)
@@ -276,7 +283,10 @@ class ClusterPipeline(Pipeline):
         for reply in replies if raise_on_error else ():
             if isinstance(reply, Exception):
                 raise reply
-        return replies
+        return [
+            reply if isinstance(reply, Exception) else self._cluster.parsed(command, reply)
+            for command, reply in zip(commands, replies, strict=True)
+        ]
 
 
 def _key_of(args: tuple[Any, ...], options: Mapping[str, Any]) -> bytes:

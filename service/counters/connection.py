@@ -15,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from service.counters import scripts
 from service.counters.addresses import is_cluster_url
 from service.counters.cluster import Cluster, in_cluster
+from service.counters.links import Links
 from service.counters.partitions import refuse_other_number
 from service.counters.servers import nodes_of, servers_of
 from service.errors import CannotStart, RedisUnavailable
@@ -50,7 +51,7 @@ def connect(url: str, timeout_seconds: float) -> Redis:
         "max_connections": CONNECTIONS_MAX,
         "health_check_interval": 0,
     }
-    return Cluster(url, **options) if is_cluster_url(url) else Redis.from_url(url, **options)
+    return Cluster(url, **options) if is_cluster_url(url) else Redis.from_pool(Links.from_url(url, **options))
 
 
 async def verify(redis: Redis, partitions: int) -> None:

@@ -205,6 +205,7 @@ class Writer:
             asyncio.get_running_loop().call_soon(self._answer, taken, replies)
         else:
             self._answer(taken, replies)
+            await asyncio.sleep(0)  # the loop has not looked yet who comes back
         return True
 
     def _answer(self, taken: dict[int, list[Share]], replies: list[Reply]) -> None:

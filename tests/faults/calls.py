@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.connection import Connection as TcpConnection
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from service.counters.links import Links
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
 
 @dataclass
@@ -82,6 +84,15 @@ def breaking_redis(url: str, calls: Calls) -> Redis:
                 await self.disconnect()
                 raise RedisConnectionError("broken by the test")
 
+    class BreakingLinks(Links):
+        async def exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+            is_failing = calls.is_failing()
+            replies = [] if is_failing and not calls.takes_effect else await super().exchange(commands)
+            if is_failing:
+                await self.disconnect()
+                raise RedisConnectionError("broken by the test")
+            return replies
+
     options: dict[str, Any] = {"protocol": 2, "driver_info": None, "retry": Retry(NoBackoff(), 0)}
     # Without `driver_info` it does not introduce itself.
-    return Redis.from_pool(ConnectionPool(connection_class=Breaking, **place, **options))
+    return Redis.from_pool(BreakingLinks(connection_class=Breaking, **place, **options))
