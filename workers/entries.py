@@ -12,7 +12,7 @@ from service.errors import RedisUnavailable
 from service.rules.model import FASTER_THAN_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from redis.asyncio import Redis
 
@@ -23,7 +23,7 @@ Changed = dict[tuple[str, str], set[str]]
 """The pairs (user, slug) that events changed, and of each the sessions."""
 
 NOBODY = ""
-"""In the place of a user who was erased, of a movie that lost by it: no user is named so."""
+"""In the place of a user, where only the movie is meant: no user is named so."""
 
 
 class Entry(NamedTuple):
@@ -121,6 +121,11 @@ def changed_by_erasure(entry: Entry, changed: Changed) -> None:
     """The movies of its user."""
     for pair in packing.read_names(entry.run).named_pairs():
         changed.setdefault(pair, set())
+
+
+def movies_alone(slugs: Iterable[str]) -> Changed:
+    """These movies as pairs of nobody."""
+    return {(NOBODY, slug): set() for slug in slugs}
 
 
 def add_changed(changed: Changed, more: Changed) -> None:

@@ -22,7 +22,7 @@ from service.counters.servers import home_of
 from service.db.failures import blames_the_data
 from service.errors import FlushConflict
 from service.stored.parked import parked_changes
-from workers.entries import NOBODY, add_changed, read_entries, trim
+from workers.entries import add_changed, movies_alone, read_entries, trim
 from workers.eviction import forget
 from workers.parking import first_line, follow, redacting, store_each, store_snapshot
 from workers.progress import (
@@ -166,7 +166,7 @@ class Flusher:
         changed = await self._ledger.changed_since_snapshot(partition)
         add_changed(changed, await parked_changes(self._ledger.parking, partition, checkpoint.snapshot))
         thinned = await self._ledger.thinned_since_snapshot(partition)
-        add_changed(changed, {(NOBODY, slug): set() for slug in thinned})
+        add_changed(changed, movies_alone(thinned))
         is_snapshotted = checkpoint.snapshot >= checkpoint.entry
         return Progress(
             checkpoint.epoch,
@@ -252,7 +252,9 @@ class Flusher:
             if not mine.waiting and (now >= mine.snapshot_due or not self._snapshot_interval_seconds):
                 mine.begin_round()
             if mine.waiting:
-                mine.took(await take_snapshot(self._redis, partition, mine.waiting, mine.changed))
+                mine.took(
+                    await take_snapshot(self._redis, partition, mine.waiting, mine.changed, mine.movies)
+                )
                 assert mine.snapshot
                 if mine.snapshot.oldest < mine.cursor:  # it lacks what is already in Postgres
                     raise WentBack({partition})

@@ -9,7 +9,7 @@ from service.db.copying import Copied
 from service.db.parking import ParkedEntry
 from service.db.records import START, CheckpointMove, EntryId, Erasure, Flush, Snapshots
 from workers.copying import copy_entry
-from workers.entries import Changed, Entry, add_changed
+from workers.entries import Changed, Entry, add_changed, movies_alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,8 @@ class Progress:
     round_upto: EntryId = START
     round_appended: int = 0
     """Cursor and `appended` when it began."""
+    movies: set[str] = field(default_factory=set)
+    """Of the pairs that the round has taken: they wait once no pair does."""
     snapshot: Snapshot | None = None
     snapshot_due: float = 0.0
     refused_until: float = 0.0
@@ -83,8 +85,9 @@ class Progress:
         """The round has failed. In the next one all else is taken before what was refused."""
         changed = dict(refused)
         add_changed(changed, self.waiting)
+        add_changed(changed, movies_alone(self.movies))
         add_changed(changed, self.changed)
-        self.changed, self.waiting, self.snapshot_upto = changed, {}, None
+        self.changed, self.waiting, self.movies, self.snapshot_upto = changed, {}, set(), None
 
 
 class WentBack(Exception):

@@ -9,6 +9,7 @@ from service.counters import packing
 from service.counters.states import read_current, read_states
 from service.db.digests import digest, digest_of_slug
 from service.db.records import EntryId, Snapshots
+from workers.entries import NOBODY, movies_alone
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -35,16 +36,24 @@ class Snapshot(NamedTuple):
     changed: Changed
 
 
-async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed: Changed) -> Snapshot:
+async def take_snapshot(
+    redis: Redis, partition: int, waiting: Changed, changed: Changed, movies: set[str]
+) -> Snapshot:
     """Take some of what is waiting, about SESSIONS_MAX sessions, and read its state.
+
+    The pairs' movies are noted in `movies`, and wait in turn once no pair does: each share is written once a round,
+    however many watch the movie, and has everything that the round's pairs have.
 
     With a pair all of its sessions are taken that are known to have changed, out of `changed` too, and none without
     its pair, of one moment: what Redis holds is newer than anything that the flusher has read of the pair until now.
     Others may have gone on in entries that nobody has read yet: the pair's snapshot has what they told, and their own
     stay behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
-    taken = _take(waiting, changed)
-    found, elsewhere = await read_current(redis, partition, taken)
+    taken = _take(waiting, changed, movies)
+    if _is_movie(next(iter(taken))):
+        found, elsewhere = await read_current(redis, partition, {}, [slug for _, slug in taken])
+    else:
+        found, elsewhere = await read_current(redis, partition, taken, [])
     oldest = version = EntryId.parse(found.last)
     states = _states(partition, found, version)
     if elsewhere:
@@ -66,15 +75,26 @@ async def take_snapshot(redis: Redis, partition: int, waiting: Changed, changed:
     return Snapshot(partition, oldest, version, states, taken)
 
 
-def _take(waiting: Changed, changed: Changed) -> Changed:
+def _take(waiting: Changed, changed: Changed, movies: set[str]) -> Changed:
+    """Either pairs or movies: of which one can't be stored, the other does not wait for it."""
     taken: Changed = {}
     count = 0
-    while waiting and count < SESSIONS_MAX:
+    are_movies = _is_movie(next(reversed(waiting)))
+    while waiting and count < SESSIONS_MAX and _is_movie(next(reversed(waiting))) == are_movies:
         pair, sessions = waiting.popitem()
         sessions |= changed.pop(pair, frozenset())
         taken[pair] = sessions
-        count += len(sessions) or 1  # of who was erased only the movie is left
+        count += len(sessions) or 1
+    if not are_movies:
+        movies.update(slug for _, slug in taken)
+    if not waiting:
+        waiting.update(movies_alone(movies))
+        movies.clear()
     return taken
+
+
+def _is_movie(pair: tuple[str, str]) -> bool:
+    return pair[0] == NOBODY
 
 
 def _states(partition: int, found: States, version: EntryId) -> Snapshots:

@@ -73,14 +73,14 @@ async def read_states(redis: Redis, partition: int, names: packing.Names) -> Sta
 
 
 async def read_current(
-    redis: Redis, partition: int, wanted: Mapping[Pair, AbstractSet[str]]
+    redis: Redis, partition: int, wanted: Mapping[Pair, AbstractSet[str]], slugs: Sequence[str]
 ) -> tuple[States, list[Pair]]:
-    """The state of these pairs and of the named sessions of each, and of which pairs only the script can tell.
+    """The state of these pairs, of the named sessions of each, and of these movies; and which pairs are left out.
 
-    Those are the ones that their users are not at, or in another session, and those that were cut. They are left out
-    with their sessions. Raises RedisUnavailable.
+    Left out are, with their sessions, those that their users are not at, or in another session, and those that were
+    cut: only the script can tell of them. Raises RedisUnavailable.
     """
-    users, slugs = list({user: 0 for user, _ in wanted}), list({slug: 0 for _, slug in wanted})
+    users = list({user: 0 for user, _ in wanted})
     log = keys.log(partition)
     last, found = await scripts.guarded(
         at_once(

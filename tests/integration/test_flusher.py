@@ -18,6 +18,7 @@ from service.counters.partitions import partition_of
 from service.db import days
 from service.db.ledger import Ledger
 from service.db.migrate import upgrade
+from service.db.records import MovieShareSnapshot, PairSnapshot
 from service.embedded import DataFolder, EmbeddedPostgres
 from service.errors import NotRecovered
 from service.events.event import CUT, KINDS, Event
@@ -37,7 +38,18 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from service.db.records import Flush
+    from service.db.records import Flush, Snapshots
+
+
+class NotingLedger(Ledger):
+    """Keeps the snapshots that it commits."""
+
+    snapshots: list[Snapshots]
+
+    async def commit(self, flush: Flush) -> None:
+        await super().commit(flush)
+        self.snapshots = [*getattr(self, "snapshots", ()), *filter(None, [flush.snapshots])]
+
 
 DELAY_SECONDS_MAX = 5.0
 """Typical is a tenth of a second (the pause between two flushes); a busy machine may take longer."""
@@ -309,13 +321,39 @@ async def test_a_round_of_snapshots_ends_however_much_comes_in_meanwhile(bench: 
     await bench.send(watch(1, movies))
     await flusher.step()
     begun = (await bench.ledger.checkpoints([partition]))[partition].entry
-    for seq in range(2, 6):
+    for seq in range(2, 12):  # half of its snapshots are of pairs, the other half of their movies
         await bench.send(watch(seq, SESSIONS_MAX + 100))
         await flusher.step()
     assert (await bench.ledger.checkpoints([partition]))[partition].snapshot >= begun
     assert await bench.connection.fetchval("SELECT count(*) FROM pairs") == movies
     await flusher.finish()
     await bench.assert_balanced()
+
+
+async def test_a_movie_is_snapshotted_once_a_round_however_many_watch_it(
+    bench: Bench, database_url: str
+) -> None:
+    """With what all of the round's pairs gave to it, those included that went on while they waited."""
+    ledger = await NotingLedger.connect(database_url)
+    assert isinstance(ledger, NotingLedger)
+    flusher = bench.another(ledger, snapshot_interval_seconds=3600.0)
+    viewers = [f"viewer {number}" for number in range(SESSIONS_MAX * PARTITIONS * 2)]
+    await bench.send([heartbeat(1, user) for user in viewers])
+    await flusher.step()
+    await bench.send([heartbeat(2, user) for user in viewers])
+    for _ in range(10):
+        await flusher.step()
+    shares = [share for snapshots in ledger.snapshots for share in snapshots.movie_shares]
+    pairs = [pair for snapshots in ledger.snapshots for pair in snapshots.pairs]
+    assert len(pairs) == len(viewers)
+    assert sorted(tuple(share[:2]) for share in shares) == [
+        ("dune", partition) for partition in range(PARTITIONS)
+    ]
+    for share in map(MovieShareSnapshot._make, shares):
+        mine = [pair for pair in map(PairSnapshot._make, pairs) if pair.partition == share.partition]
+        assert share.events == 2 * len(mine)
+        assert share[-2:] >= max(pair[-2:] for pair in mine)
+    await ledger.close()
 
 
 async def test_entries_of_a_thousand_events(bench: Bench) -> None:

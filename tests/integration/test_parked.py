@@ -20,6 +20,7 @@ from tests.integration.waiting import until
 from tests.lua.book import apply, book_of_model, book_of_redis
 from workers import parking as parking_module
 from workers.entries import read_entries, rows_of
+from workers.snapshots import SESSIONS_MAX
 
 if TYPE_CHECKING:
     from service.db.parking import ParkedEntry
@@ -181,6 +182,25 @@ async def test_a_snapshot_that_is_refused_does_not_stop_the_rows(
     assert await bench.rows() == bench.accepted
     assert await bench.connection.fetchval("SELECT count(*) FROM pairs WHERE slug = 'refused'") == 0
     assert await bench.ledger.parking.count() == 0
+    await bench.connection.execute(ALLOW.format("pairs"))
+    await bench.settle()
+    await bench.assert_balanced()
+
+
+async def test_movies_of_pairs_that_were_snapshotted_do_not_wait_for_one_that_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come at the end of a round, which never comes where one is refused: then they go ahead in the next."""
+    monkeypatch.setattr(parking_module, "REFUSED_SECONDS", 0.0)
+    await bench.connection.execute(REFUSE.format("pairs"))
+    slugs = ["refused", *(f"m {number}" for number in range(SESSIONS_MAX + 20))]
+    await bench.send([heartbeat(number, slug=slug) for number, slug in enumerate(slugs)])
+    for _ in range(6):
+        await bench.flusher.step()
+    pairs = await bench.connection.fetch("SELECT slug FROM pairs")
+    shares = await bench.connection.fetch("SELECT slug FROM movie_shares")
+    assert len(pairs) >= SESSIONS_MAX
+    assert {row["slug"] for row in pairs} <= {row["slug"] for row in shares}
     await bench.connection.execute(ALLOW.format("pairs"))
     await bench.settle()
     await bench.assert_balanced()

@@ -134,7 +134,7 @@ async def _compare_current(redis: Redis, partition: int, states: States) -> None
     sessions: dict[tuple[str, str], set[str]] = {pair: set() for pair in states.pairs}
     for user, slug, session in states.sessions:
         sessions[user, slug].add(session)
-    here, elsewhere = await read_current(redis, partition, sessions)
+    here, elsewhere = await read_current(redis, partition, sessions, list(states.movies))
     assert (here.last, here.users, here.movies) == (states.last, states.users, states.movies)
     assert here.pairs == {pair: told for pair, told in states.pairs.items() if pair not in elsewhere}
     assert here.sessions == {

@@ -55,7 +55,7 @@ async def test_what_plain_keys_tell_is_what_the_script_tells(redis: Redis) -> No
         for session in sessions:
             names.place_session(*pair, session)
     told = await read_states(redis, 0, names)
-    here, elsewhere = await read_current(redis, 0, wanted)
+    here, elsewhere = await read_current(redis, 0, wanted, ["dune", "alien", "nobody's"])
     assert elsewhere == [("turned away", "dune"), ("sits elsewhere", "dune"), ("was cut", "dune")]
     assert here.pairs.keys() == {("goes on", "dune"), ("turned away", "alien")}
     assert here.pairs == {pair: told.pairs[pair] for pair in here.pairs}
@@ -70,4 +70,4 @@ async def test_what_plain_keys_tell_is_what_the_script_tells(redis: Redis) -> No
 async def test_a_server_that_refuses_says_so(redis: Redis) -> None:
     await redis.set(keys.log(0), "a stranger's")
     with pytest.raises(RedisUnavailable, match="wrong kind"):
-        await read_current(redis, 0, {("ann", "dune"): {"one"}})
+        await read_current(redis, 0, {("ann", "dune"): {"one"}}, [])

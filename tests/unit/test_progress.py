@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.db.records import EntryId, Snapshots
+from workers.entries import NOBODY
 from workers.progress import Progress
 from workers.snapshots import Snapshot
 
@@ -56,3 +57,14 @@ def test_what_was_refused_is_taken_last() -> None:
     assert next(iter(mine.changed)) == BOB
     assert mine.snapshot_upto is None
     assert not mine.waiting
+
+
+def test_movies_of_pairs_that_were_taken_are_not_forgotten_when_the_round_fails() -> None:
+    mine = progress(ann={"a"}, bob={"b"})
+    mine.begin_round()
+    refused = {BOB: mine.waiting.pop(BOB)}
+    mine.movies = {"dune"}
+    mine.took(snapshot())
+    mine.put_back(refused)
+    assert list(mine.changed) == [BOB, ANN, (NOBODY, "dune")]
+    assert not mine.movies
