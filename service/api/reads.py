@@ -14,8 +14,7 @@ from service.api.paging import bad_cursor, is_number, limit_of
 from service.api.problems import answering
 
 if TYPE_CHECKING:
-    from service.counters.reader import Reader
-    from service.counters.records import PairRecord, UserRecord
+    from service.counters.records import MovieRecord, PairRecord, UserRecord
 
 CURSOR_DIGITS_MAX = 16
 """Just what a time in us has: what is longer need not be read to be refused."""
@@ -23,7 +22,8 @@ CURSOR_DIGITS_MAX = 16
 
 @answering
 async def get_movie(request: web.Request) -> web.StreamResponse:
-    return _answer(await read_movie(request.app[READER], request.match_info["slug"]))
+    slug = request.match_info["slug"]
+    return _answer(movie_document(slug, await request.app[READER].movie(slug)))
 
 
 @answering
@@ -38,9 +38,8 @@ async def get_pair(request: web.Request) -> web.StreamResponse:
     return _answer(pair_document(user, slug, *await request.app[READER].pair(user, slug)))
 
 
-async def read_movie(reader: Reader, slug: str) -> bytes:
-    """The document. Raises NotFound, Unavailable, as reading the two below does."""
-    return orjson.dumps(shapes.movie(slug, await reader.movie(slug)))
+def movie_document(slug: str, record: MovieRecord) -> bytes:
+    return orjson.dumps(shapes.movie(slug, record))
 
 
 def user_document(user: str, record: UserRecord) -> bytes:

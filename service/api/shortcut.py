@@ -23,7 +23,7 @@ from service.api.context import GATE, READER, SETTINGS, WRITER
 from service.api.headers import NO_SNIFFING, shared_headers
 from service.api.ingest import outcome_of_one, post_body
 from service.api.problems import answer_to
-from service.api.reads import pair_document, read_movie, user_document
+from service.api.reads import movie_document, pair_document, user_document
 from service.counters.writer import read_one
 from service.events.decode import decode_event
 
@@ -130,7 +130,7 @@ class Shortcut:
 
     def _begin_read(self, request: _Request, movie: str | None, user: str | None, slug: str | None) -> None:
         if movie:
-            self.answer_later(request, read_movie(self._reader, movie))
+            self._reader.begin_movie(movie, _ReadingMovie(self, request, self._reader, movie))
             return
         assert user
         if slug:
@@ -209,21 +209,18 @@ class _Waiting(ABC, Generic[T]):
         except Exception as failure:  # others who were told by the same call are still to be
             self._request.fail(failure)
         else:
-            if document is None:
-                self._shortcut.answer_later(self._request, self._find_out())
-            else:
+            if isinstance(document, bytes):
                 self._request.answer(document)
+            else:
+                self._shortcut.answer_later(self._request, document)
 
     def set_exception(self, failed: Exception) -> None:
         self._is_done = True
         self._request.fail(failed)
 
     @abstractmethod
-    def _document_of(self, told: T) -> bytes | None:
-        """The answer; None where it takes more than what was told: then `_find_out` makes it."""
-
-    @abstractmethod
-    def _find_out(self) -> Coroutine[None, None, bytes]: ...
+    def _document_of(self, told: T) -> bytes | Coroutine[None, None, bytes]:
+        """The answer, or what finds it out where that takes more than what was told."""
 
 
 class _Counting(_Waiting["Outcomes"]):
@@ -235,13 +232,23 @@ class _Counting(_Waiting["Outcomes"]):
         super().__init__(shortcut, request)
         self._writer, self._event = writer, event
 
-    def _document_of(self, told: Outcomes) -> bytes | None:
+    def _document_of(self, told: Outcomes) -> bytes | Coroutine[None, None, bytes]:
         counted = read_one(told)
-        return None if counted is None else outcome_of_one(self._event, *counted)
+        return self._bring_in() if counted is None else outcome_of_one(self._event, *counted)
 
-    async def _find_out(self) -> bytes:
-        """Its user must be brought in first."""
+    async def _bring_in(self) -> bytes:
         return outcome_of_one(self._event, *await self._writer.bring_in_one(self._event))
+
+
+class _ReadingMovie(_Waiting["list[bytes | None]"]):
+    __slots__ = ("_reader", "_slug")
+
+    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, slug: str) -> None:
+        super().__init__(shortcut, request)
+        self._reader, self._slug = reader, slug
+
+    def _document_of(self, told: list[bytes | None]) -> bytes:
+        return movie_document(self._slug, self._reader.read_movie(self._slug, told))
 
 
 class _ReadingUser(_Waiting["list[bytes | None]"]):
@@ -251,9 +258,9 @@ class _ReadingUser(_Waiting["list[bytes | None]"]):
         super().__init__(shortcut, request)
         self._reader, self._user = reader, user
 
-    def _document_of(self, told: list[bytes | None]) -> bytes | None:
+    def _document_of(self, told: list[bytes | None]) -> bytes | Coroutine[None, None, bytes]:
         found = self._reader.read_user(self._user, told)
-        return None if found is None else user_document(self._user, found)
+        return self._find_out() if found is None else user_document(self._user, found)
 
     async def _find_out(self) -> bytes:
         return user_document(self._user, await self._reader.absent_user(self._user))
@@ -266,9 +273,9 @@ class _ReadingPair(_Waiting["list[bytes | None]"]):
         super().__init__(shortcut, request)
         self._reader, self._user, self._slug = reader, user, slug
 
-    def _document_of(self, told: list[bytes | None]) -> bytes | None:
+    def _document_of(self, told: list[bytes | None]) -> bytes | Coroutine[None, None, bytes]:
         found = self._reader.read_pair(self._user, self._slug, told)
-        return None if found is None else pair_document(self._user, self._slug, *found)
+        return self._find_out() if found is None else pair_document(self._user, self._slug, *found)
 
     async def _find_out(self) -> bytes:
         found = await self._reader.absent_pair(self._user, self._slug)

@@ -7,7 +7,6 @@ moment. What several reads want at once, a hot movie say, is fetched once.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
@@ -76,22 +75,15 @@ class Fetching:
         ]
         self._lanes.add(partition, Wanted(spelled, slug, answer))
 
-    async def fetch_each(self, spelled: Sequence[str]) -> list[bytes | None]:
-        """What is under these keys, one of each partition in their order: of one moment where one server has all.
-
-        Raises RedisUnavailable.
-        """
+    def begin_each(self, spelled: Sequence[str], answer: Answer) -> None:
+        """Tell what is under these keys, one of each partition, in order: of one moment where one server has all."""
         if not in_cluster(self._redis):
-            return await self._fetch(0, spelled)
-        found = await asyncio.gather(
-            *(self._fetch(partition, [key]) for partition, key in enumerate(spelled))
-        )
-        return [record for (record,) in found]
-
-    async def _fetch(self, partition: int, spelled: Sequence[str]) -> list[bytes | None]:
-        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
-        self.begin(partition, spelled, answer)
-        return await answer
+            self.begin(0, spelled, answer)
+            return
+        found: list[bytes | None] = [None] * len(spelled)
+        missing = set(range(len(spelled)))
+        for partition, key in enumerate(spelled):
+            self.begin(partition, [key], _Part(answer, found, missing, partition))
 
     async def _serve(self, lane: Lane[Wanted]) -> None:
         taken = _take(lane)
@@ -111,6 +103,25 @@ class Fetching:
             return await scripts.call(self._redis, [share.call() for share in shares])
         commands: list[Command] = [(("MGET", *share.places), {}) for share in shares]
         return await scripts.guarded(exchange(self._redis, commands)) if commands else []
+
+
+class _Part:
+    """Waits for one of what an answer needs all of; `found` and `missing` are those of all its parts."""
+
+    def __init__(self, answer: Answer, found: list[bytes | None], missing: set[int], place: int) -> None:
+        self._answer, self._found, self._missing, self._place = answer, found, missing, place
+
+    def done(self) -> bool:
+        return self._answer.done()
+
+    def set_result(self, found: list[bytes | None]) -> None:
+        (self._found[self._place],) = found
+        self._missing.remove(self._place)
+        if not self._missing:
+            self._answer.set_result(self._found)
+
+    def set_exception(self, failed: Exception) -> None:
+        self._answer.set_exception(failed)
 
 
 class Share(NamedTuple):

@@ -48,8 +48,18 @@ class Reader:
 
     async def movie(self, slug: str) -> MovieRecord:
         """A movie's totals: the sum of its shares in all partitions. Raises NotFound when there is none."""
+        answer: asyncio.Future[list[bytes | None]] = asyncio.get_running_loop().create_future()
+        self.begin_movie(slug, answer)
+        return self.read_movie(slug, await answer)
+
+    def begin_movie(self, slug: str, answer: Answer) -> None:
+        """Have fetched what `read_movie` reads."""
         spelled = [keys.movie(partition, slug) for partition in range(self._partitions)]
-        total = MovieRecord.sum_of(filter(None, await self._fetching.fetch_each(spelled)))
+        self._fetching.begin_each(spelled, answer)
+
+    def read_movie(self, slug: str, fetched: list[bytes | None]) -> MovieRecord:
+        """The totals. Raises NotFound."""
+        total = MovieRecord.sum_of(filter(None, fetched))
         if not total.viewers:  # never seen, or by nobody who was not erased
             raise NotFound(f"no event of movie {slug!r} was ever received")
         return total

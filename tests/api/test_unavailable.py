@@ -220,6 +220,8 @@ async def test_a_frozen_redis_is_503_in_time_and_repeats_are_safe(serve: Serve, 
 async def test_answers_belong_to_their_requests_after_a_freeze(serve: Serve, valkey: OwnValkey) -> None:
     """What a thawed Redis says to calls that were given up must not be taken for the answers of later ones."""
     api = await serve(impatient(), valkey.url)
+    # So that all connections are open by now: what is lost is on its way in one call.
+    await asyncio.gather(*(api.post(event(user=f"before {number}")) for number in range(5)))
     valkey.freeze()
     await asyncio.gather(*(api.post(event(user=f"lost {number}")) for number in range(5)))
     later = [
