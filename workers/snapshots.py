@@ -9,7 +9,7 @@ from service.counters import packing
 from service.counters.states import read_current, read_states
 from service.db.digests import digest, digest_of_slug
 from service.db.records import EntryId, Snapshots
-from workers.entries import NOBODY, movies_alone
+from workers.entries import NOBODY, add_changed, movies_alone
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -50,10 +50,9 @@ async def take_snapshot(
     stay behind it until the next one (`service.stored.images.Versions`). Raises RedisUnavailable.
     """
     taken = _take(waiting, changed, movies)
-    if _is_movie(next(iter(taken))):
-        found, elsewhere = await read_current(redis, partition, {}, [slug for _, slug in taken])
-    else:
-        found, elsewhere = await read_current(redis, partition, taken, [])
+    pairs = {pair: sessions for pair, sessions in taken.items() if not _is_movie(pair)}
+    slugs = [slug for user, slug in taken if user == NOBODY]
+    found, elsewhere = await read_current(redis, partition, pairs, slugs)
     oldest = version = EntryId.parse(found.last)
     states = _states(partition, found, version)
     if elsewhere:
@@ -76,7 +75,10 @@ async def take_snapshot(
 
 
 def _take(waiting: Changed, changed: Changed, movies: set[str]) -> Changed:
-    """Either pairs or movies: of which one can't be stored, the other does not wait for it."""
+    """Either pairs or movies, so that neither waits for the other where that can't be stored; or all that is left.
+
+    So a small round is one snapshot, and snapshots are level with rows now and then, however steadily events come in.
+    """
     taken: Changed = {}
     count = 0
     are_movies = _is_movie(next(reversed(waiting)))
@@ -88,7 +90,8 @@ def _take(waiting: Changed, changed: Changed, movies: set[str]) -> Changed:
     if not are_movies:
         movies.update(slug for _, slug in taken)
     if not waiting:
-        waiting.update(movies_alone(movies))
+        fits = count + len(movies) <= SESSIONS_MAX
+        add_changed(taken if fits else waiting, movies_alone(movies))
         movies.clear()
     return taken
 

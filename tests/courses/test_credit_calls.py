@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from redis.asyncio import Redis
 
 from service import clock
 from service.api.courses.catalogue_calls import LESSON_EXAMPLE
+from service.counters.connection import connect
 from tests.api.client import escaped
 from tests.courses.test_calls import call, course, put, turn_pages
 from tests.courses.viewings import Viewings
@@ -79,7 +79,7 @@ async def test_what_was_watched_a_moment_ago_is_credited_and_stays_when_a_credit
     async def watch(first: int, end: int) -> None:
         segment = {"user": name, "slug": name, "kind": "segment", "from": first, "at": end}
         assert (await api.post(segment)).status == 200
-        async with Redis.from_url(emptied_redis_url) as redis, bench_on(redis, module_database_url) as bench:
+        async with connect(emptied_redis_url, 5) as redis, bench_on(redis, module_database_url) as bench:
             await bench.settle()
 
     await call(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from graphql import parse
-from redis.asyncio import Redis
 
 from service import metrics
+from service.counters.connection import connect
 from service.courses.database import Database
 from service.errors import (
     Forbidden,
@@ -74,7 +74,7 @@ def ann() -> Ann:
 @pytest.fixture(scope="module")
 async def cinema(redis_url: str, module_database_url: str) -> AsyncIterator[Cinema]:
     """One for all of these tests, which is quicker than one for each."""
-    async with Redis.from_url(redis_url) as redis:
+    async with connect(redis_url, 5) as redis:
         await redis.flushall()
         async with cinema_on(redis, module_database_url) as made:
             await put(made.courses)
