@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from service.counters import scripts
 from service.counters.addresses import is_cluster_url
 from service.counters.cluster import Cluster, in_cluster
-from service.counters.links import Links
+from service.counters.links import Links, links_of
 from service.counters.partitions import refuse_other_number
 from service.counters.servers import nodes_of, servers_of
 from service.errors import CannotStart, RedisUnavailable
@@ -64,6 +64,7 @@ async def verify(redis: Redis, partitions: int) -> None:
         for server in (await _each(await nodes_of(redis), _info)).values():
             _refuse_unfit(server, is_clustered=in_cluster(redis))
         await _each(await servers_of(redis), scripts.load)
+        await _each(await servers_of(redis), _open)
         if not await redis.exists(PARTITIONS_KEY):  # set last: whoever finds it finds both
             await redis.setnx(RECORDS_KEY, RECORDS)
             await redis.setnx(PARTITIONS_KEY, partitions)
@@ -143,6 +144,11 @@ def _broken_by(config: Mapping[str | None, str | None] | None) -> list[str]:
 
 async def _info(server: Redis) -> dict[str, Any]:
     return {**await server.info("server"), **await server.info("cluster")}
+
+
+async def _open(server: Redis) -> None:
+    """So that the first event finds its connection open, and has all of its time for itself."""
+    await links_of(server).exchange([("PING",)])
 
 
 async def _config(server: Redis) -> Mapping[str | None, str | None] | None:
