@@ -12,16 +12,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from redis import Redis as BlockingRedis
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from service.counters.links import Links
+from service.counters.connection import connect
 from service.db.migrate import upgrade
 from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+    from redis.asyncio import Redis
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -82,7 +81,7 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A client of an emptied Redis; it never repeats a call by itself, as redis-py does by default."""
-    client = Redis.from_pool(Links.from_url(redis_url, retry=Retry(NoBackoff(), 0)))
+    client = connect(redis_url, 5)
     await client.flushall()
     yield client
     await client.aclose()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from aiohttp import HttpVersion11, web
@@ -28,14 +28,15 @@ from service.counters.writer import read_one
 from service.events.decode import decode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from aiohttp.http import RawRequestMessage
 
     from service.counters.calls import Outcomes
-    from service.counters.reader import Reader
-    from service.counters.writer import Writer
     from service.events.event import Event
+
+    Fetched = list[bytes | None]
+    Making = Coroutine[None, None, bytes]
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class Shortcut:
             if way.read is not None:
                 self._begin_read(request, *way.read)
             elif event := decode_event(body, clock.now_us()):
-                self._writer.begin_one(event, _Counting(self, request, self._writer, event))
+                self._writer.begin_one(event, _Waiting(self, request, partial(self._counted, event)))
             else:  # several, or something is wrong with it
                 self.answer_later(request, post_body(body, self._writer))
         except Exception as failure:
@@ -130,13 +131,37 @@ class Shortcut:
 
     def _begin_read(self, request: _Request, movie: str | None, user: str | None, slug: str | None) -> None:
         if movie:
-            self._reader.begin_movie(movie, _ReadingMovie(self, request, self._reader, movie))
+            self._reader.begin_movie(movie, _Waiting(self, request, partial(self._movie, movie)))
             return
         assert user
         if slug:
-            self._reader.begin_pair(user, slug, _ReadingPair(self, request, self._reader, user, slug))
+            self._reader.begin_pair(user, slug, _Waiting(self, request, partial(self._pair, user, slug)))
         else:
-            self._reader.begin_user(user, _ReadingUser(self, request, self._reader, user))
+            self._reader.begin_user(user, _Waiting(self, request, partial(self._user, user)))
+
+    def _counted(self, event: Event, told: Outcomes) -> bytes | Making:
+        counted = read_one(told)
+        return self._bring_in(event) if counted is None else outcome_of_one(event, *counted)
+
+    async def _bring_in(self, event: Event) -> bytes:
+        return outcome_of_one(event, *await self._writer.bring_in_one(event))
+
+    def _movie(self, slug: str, told: Fetched) -> bytes:
+        return movie_document(slug, self._reader.read_movie(slug, told))
+
+    def _user(self, user: str, told: Fetched) -> bytes | Making:
+        found = self._reader.read_user(user, told)
+        return self._absent_user(user) if found is None else user_document(user, found)
+
+    async def _absent_user(self, user: str) -> bytes:
+        return user_document(user, await self._reader.absent_user(user))
+
+    def _pair(self, user: str, slug: str, told: Fetched) -> bytes | Making:
+        found = self._reader.read_pair(user, slug, told)
+        return self._absent_pair(user, slug) if found is None else pair_document(user, slug, *found)
+
+    async def _absent_pair(self, user: str, slug: str) -> bytes:
+        return pair_document(user, slug, *await self._reader.absent_pair(user, slug))
 
     def _shared(self, headers: Mapping[str, str]) -> str:
         shared = shared_headers(self._origins, headers.get("Origin")) if self._origins else ()
@@ -190,13 +215,18 @@ class _Request:
         self.answer(answer.body, f"{answer.status} {answer.reason}", headers)
 
 
-class _Waiting(ABC, Generic[T]):
-    """A request that waits for Redis: answered once it is told, without a future, a task or a turn of the loop."""
+class _Waiting(Generic[T]):
+    """A request that waits for Redis: answered once it is told, without a future, a task or a turn of the loop.
 
-    __slots__ = ("_is_done", "_request", "_shortcut")
+    `document_of` makes the answer of what is told, or what finds it out where that takes more.
+    """
 
-    def __init__(self, shortcut: Shortcut, request: _Request) -> None:
-        self._shortcut, self._request = shortcut, request
+    __slots__ = ("_document_of", "_is_done", "_request", "_shortcut")
+
+    def __init__(
+        self, shortcut: Shortcut, request: _Request, document_of: Callable[[T], bytes | Making]
+    ) -> None:
+        self._shortcut, self._request, self._document_of = shortcut, request, document_of
         self._is_done = False
 
     def done(self) -> bool:
@@ -217,66 +247,3 @@ class _Waiting(ABC, Generic[T]):
     def set_exception(self, failed: Exception) -> None:
         self._is_done = True
         self._request.fail(failed)
-
-    @abstractmethod
-    def _document_of(self, told: T) -> bytes | Coroutine[None, None, bytes]:
-        """The answer, or what finds it out where that takes more than what was told."""
-
-
-class _Counting(_Waiting["Outcomes"]):
-    """An event that is being counted."""
-
-    __slots__ = ("_event", "_writer")
-
-    def __init__(self, shortcut: Shortcut, request: _Request, writer: Writer, event: Event) -> None:
-        super().__init__(shortcut, request)
-        self._writer, self._event = writer, event
-
-    def _document_of(self, told: Outcomes) -> bytes | Coroutine[None, None, bytes]:
-        counted = read_one(told)
-        return self._bring_in() if counted is None else outcome_of_one(self._event, *counted)
-
-    async def _bring_in(self) -> bytes:
-        return outcome_of_one(self._event, *await self._writer.bring_in_one(self._event))
-
-
-class _ReadingMovie(_Waiting["list[bytes | None]"]):
-    __slots__ = ("_reader", "_slug")
-
-    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, slug: str) -> None:
-        super().__init__(shortcut, request)
-        self._reader, self._slug = reader, slug
-
-    def _document_of(self, told: list[bytes | None]) -> bytes:
-        return movie_document(self._slug, self._reader.read_movie(self._slug, told))
-
-
-class _ReadingUser(_Waiting["list[bytes | None]"]):
-    __slots__ = ("_reader", "_user")
-
-    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, user: str) -> None:
-        super().__init__(shortcut, request)
-        self._reader, self._user = reader, user
-
-    def _document_of(self, told: list[bytes | None]) -> bytes | Coroutine[None, None, bytes]:
-        found = self._reader.read_user(self._user, told)
-        return self._find_out() if found is None else user_document(self._user, found)
-
-    async def _find_out(self) -> bytes:
-        return user_document(self._user, await self._reader.absent_user(self._user))
-
-
-class _ReadingPair(_Waiting["list[bytes | None]"]):
-    __slots__ = ("_reader", "_slug", "_user")
-
-    def __init__(self, shortcut: Shortcut, request: _Request, reader: Reader, user: str, slug: str) -> None:
-        super().__init__(shortcut, request)
-        self._reader, self._user, self._slug = reader, user, slug
-
-    def _document_of(self, told: list[bytes | None]) -> bytes | Coroutine[None, None, bytes]:
-        found = self._reader.read_pair(self._user, self._slug, told)
-        return self._find_out() if found is None else pair_document(self._user, self._slug, *found)
-
-    async def _find_out(self) -> bytes:
-        found = await self._reader.absent_pair(self._user, self._slug)
-        return pair_document(self._user, self._slug, *found)

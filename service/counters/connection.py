@@ -63,8 +63,7 @@ async def verify(redis: Redis, partitions: int) -> None:
     try:
         for server in (await _each(await nodes_of(redis), _info)).values():
             _refuse_unfit(server, is_clustered=in_cluster(redis))
-        await _each(await servers_of(redis), scripts.load)
-        await _each(await servers_of(redis), _open)
+        await _each(await servers_of(redis), _prepare)
         if not await redis.exists(PARTITIONS_KEY):  # set last: whoever finds it finds both
             await redis.setnx(RECORDS_KEY, RECORDS)
             await redis.setnx(PARTITIONS_KEY, partitions)
@@ -146,8 +145,9 @@ async def _info(server: Redis) -> dict[str, Any]:
     return {**await server.info("server"), **await server.info("cluster")}
 
 
-async def _open(server: Redis) -> None:
-    """So that the first event finds its connection open, and has all of its time for itself."""
+async def _prepare(server: Redis) -> None:
+    """With a connection for exchanges open, so that the first event has all of its time for itself."""
+    await scripts.load(server)
     await links_of(server).exchange([("PING",)])
 
 

@@ -112,7 +112,7 @@ class _Link(asyncio.Protocol):
 
     async def exchange(self, packed: bytes, count: int) -> list[Any]:
         answer = self._answer = _Prompt(loop=self._loop)
-        self._count, self._replies = count, []
+        self._count = count
         self._heard = self._loop.time()
         if self._watch is None and self._timeout_seconds < inf:
             self._watch = self._loop.call_later(self._timeout_seconds, self._look)
