@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import time
 
-
-def _ahead_ns() -> int:
-    return time.time_ns() - time.monotonic_ns()
-
-
-_most_ahead_ns = _ahead_ns()
+_most_ahead_ns = time.time_ns() - time.monotonic_ns()
 """By how much the wall clock was ever ahead of the monotonic one, in this process."""
 
 
@@ -20,8 +15,9 @@ def now_us() -> int:
     `ts` do not come before the ones that their session has already sent. Where it is set forward, that is followed.
     """
     global _most_ahead_ns  # noqa: PLW0603 - the clock of the process
-    _most_ahead_ns = max(_most_ahead_ns, _ahead_ns())
-    return (time.monotonic_ns() + _most_ahead_ns) // 1000
+    wall_ns, steady_ns = time.time_ns(), time.monotonic_ns()
+    _most_ahead_ns = max(_most_ahead_ns, wall_ns - steady_ns)
+    return (steady_ns + _most_ahead_ns) // 1000
 
 
 def steady_seconds() -> float:

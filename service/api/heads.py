@@ -27,17 +27,17 @@ class Heads:
 
     def find(self, data: bytes) -> tuple[Way, bytes] | None:
         """What a request asks for, and its body; None where its head is not known, or its body is not whole."""
-        end = data.find(HEAD_END) + len(HEAD_END)
-        known = self._known.get(data[:end])
-        if known is None or known[1] != len(data) - end:
+        head, end, body = data.partition(HEAD_END)
+        known = self._known.get(head)
+        if known is None or known[1] != len(body) or not end:
             return None
-        return known[0], data[end:]
+        return known[0], body
 
     def learn(self, data: bytes, way: Way) -> None:
         """Of a request that is just these bytes: its head, and a body as long as that says."""
-        end = data.find(HEAD_END) + len(HEAD_END)
-        if end > HEAD_BYTES_MAX:
+        head, _, body = data.partition(HEAD_END)
+        if len(head) > HEAD_BYTES_MAX:
             return
         if len(self._known) >= HEADS_MAX:
             self._known.clear()  # those that are common are back at once
-        self._known[data[:end]] = way, len(data) - end
+        self._known[head] = way, len(body)

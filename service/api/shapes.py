@@ -16,8 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def seconds(ms: int) -> int | float:
     """Ms as seconds that print to the digit: 4500, 495088.259."""
-    whole, rest = divmod(ms, 1000)
-    return ms / 1000 if rest else whole
+    return ms / 1000 if ms % 1000 else ms // 1000
 
 
 def moment(time_us: int) -> str:

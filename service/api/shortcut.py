@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
@@ -28,7 +28,7 @@ from service.counters.writer import read_one
 from service.events.decode import decode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from aiohttp.http import RawRequestMessage
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     Fetched = list[bytes | None]
     Making = Coroutine[None, None, bytes]
-
-T = TypeVar("T")
 
 EVENT_PATHS = frozenset(("/v1/events", "/events", "/"))
 JSON_TYPES = frozenset(
@@ -50,7 +48,7 @@ _NAME = r"([A-Za-z0-9_~-][A-Za-z0-9_.~-]*)"
 _READ = re.compile(rf"/v1/(?:movies/{_NAME}|users/{_NAME}(?:/movies/{_NAME})?)")
 """Names of characters that stand for themselves in a path."""
 
-_FIXED = f"Server: {SERVER_SOFTWARE}\r\n{': '.join(NO_SNIFFING)}\r\n"
+_ALWAYS = (("Server", SERVER_SOFTWARE), NO_SNIFFING)
 
 
 class Asking(Protocol):
@@ -74,8 +72,8 @@ class Way(NamedTuple):
     path: str
     headers: Mapping[str, str]
     scope: Scope
-    shared: str
-    """Headers of the answer: whether pages of other origins may read it."""
+    ending: bytes
+    """How the head of the answer ends: with who answers, and whether pages of other origins may read it."""
     read: Read | None = None
 
     @property
@@ -102,7 +100,7 @@ class Shortcut:
             if named is None:
                 return None
             read = Read(*named.groups())
-            return Way(message.method, message.path, headers, Scope.READ, self._shared(headers), read)
+            return Way(message.method, message.path, headers, Scope.READ, self._ending(headers), read)
         if (
             message.method != "POST"
             or message.path not in EVENT_PATHS
@@ -110,7 +108,7 @@ class Shortcut:
             or "Content-Encoding" in headers
         ):
             return None
-        return Way(message.method, message.path, headers, Scope.INGEST, self._shared(headers))
+        return Way(message.method, message.path, headers, Scope.INGEST, self._ending(headers))
 
     def may(self, way: Way) -> bool:
         """Whether who asks may do so as often as they like. Others go aiohttp's way, and are told there."""
@@ -118,12 +116,12 @@ class Shortcut:
 
     def begin(self, way: Way, body: bytes, asking: Asking) -> None:
         """Begin what is asked for, which will be answered."""
-        request = _Request(way, asking)
+        request = _Request(self, way, asking)
         try:
             if way.read is not None:
                 self._begin_read(request, *way.read)
             elif event := decode_event(body, clock.now_us()):
-                self._writer.begin_one(event, _Waiting(self, request, partial(self._counted, event)))
+                self._writer.begin_one(event, request.waiting(partial(self._counted, event)))
             else:  # several, or something is wrong with it
                 self.answer_later(request, post_body(body, self._writer))
         except Exception as failure:
@@ -131,13 +129,13 @@ class Shortcut:
 
     def _begin_read(self, request: _Request, movie: str | None, user: str | None, slug: str | None) -> None:
         if movie:
-            self._reader.begin_movie(movie, _Waiting(self, request, partial(self._movie, movie)))
+            self._reader.begin_movie(movie, request.waiting(partial(self._movie, movie)))
             return
         assert user
         if slug:
-            self._reader.begin_pair(user, slug, _Waiting(self, request, partial(self._pair, user, slug)))
+            self._reader.begin_pair(user, slug, request.waiting(partial(self._pair, user, slug)))
         else:
-            self._reader.begin_user(user, _Waiting(self, request, partial(self._user, user)))
+            self._reader.begin_user(user, request.waiting(partial(self._user, user)))
 
     def _counted(self, event: Event, told: Outcomes) -> bytes | Making:
         counted = read_one(told)
@@ -163,9 +161,9 @@ class Shortcut:
     async def _absent_pair(self, user: str, slug: str) -> bytes:
         return pair_document(user, slug, *await self._reader.absent_pair(user, slug))
 
-    def _shared(self, headers: Mapping[str, str]) -> str:
+    def _ending(self, headers: Mapping[str, str]) -> bytes:
         shared = shared_headers(self._origins, headers.get("Origin")) if self._origins else ()
-        return "".join(f"{name}: {value}\r\n" for name, value in shared)
+        return _lines((*_ALWAYS, *shared)) + b"\r\n"
 
     def answer_later(self, request: _Request, making: Coroutine[None, None, bytes | web.Response]) -> None:
         task = asyncio.create_task(request.answer_with(making))
@@ -174,25 +172,39 @@ class Shortcut:
 
 
 class _Request:
-    """One that was begun."""
+    """One that was begun. What it waits for answers it at once, without a future, a task or a turn of the loop."""
 
-    __slots__ = ("_asking", "_way")
+    __slots__ = ("_asking", "_document_of", "_is_done", "_shortcut", "_way")
 
-    def __init__(self, way: Way, asking: Asking) -> None:
-        self._way, self._asking = way, asking
+    _document_of: Callable[[Any], bytes | Making]
 
-    def answer(
-        self,
-        body: bytes,
-        status: str = "200 OK",
-        headers: str = "Content-Type: application/json\r\n",
-    ) -> None:
-        """As aiohttp spells it."""
-        head = (
-            f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n"
-            f"Date: {rfc822_formatted_time()}\r\n{_FIXED}{self._way.shared}\r\n"
-        )
-        self._asking.answer(head.encode() + body)
+    def __init__(self, shortcut: Shortcut, way: Way, asking: Asking) -> None:
+        self._shortcut, self._way, self._asking = shortcut, way, asking
+        self._is_done = False
+
+    def waiting(self, document_of: Callable[[Any], bytes | Making]) -> Self:
+        """To be told what `document_of` makes the answer of, or what finds it out where that takes more."""
+        self._document_of = document_of
+        return self
+
+    def done(self) -> bool:
+        return self._is_done
+
+    def set_result(self, told: Any) -> None:
+        self._is_done = True
+        try:
+            document = self._document_of(told)
+        except Exception as failure:  # others who were told by the same call are still to be
+            self.fail(failure)
+        else:
+            if isinstance(document, bytes):
+                self.answer(document)
+            else:
+                self._shortcut.answer_later(self, document)
+
+    def set_exception(self, failed: Exception) -> None:
+        self._is_done = True
+        self.fail(failed)
 
     async def answer_with(self, making: Awaitable[bytes | web.Response]) -> None:
         """With a document of success, or with any answer at all."""
@@ -210,40 +222,20 @@ class _Request:
         self._send(answer_to(failure, self._way.method, self._way.path))
 
     def _send(self, answer: web.Response) -> None:
-        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         assert isinstance(answer.body, bytes)
-        self.answer(answer.body, f"{answer.status} {answer.reason}", headers)
+        status = f"{answer.status} {answer.reason}".encode()
+        self.answer(answer.body, status, _lines(answer.headers.items()))
 
-
-class _Waiting(Generic[T]):
-    """A request that waits for Redis: answered once it is told, without a future, a task or a turn of the loop.
-
-    `document_of` makes the answer of what is told, or what finds it out where that takes more.
-    """
-
-    __slots__ = ("_document_of", "_is_done", "_request", "_shortcut")
-
-    def __init__(
-        self, shortcut: Shortcut, request: _Request, document_of: Callable[[T], bytes | Making]
+    def answer(
+        self, body: bytes, status: bytes = b"200 OK", headers: bytes = b"Content-Type: application/json\r\n"
     ) -> None:
-        self._shortcut, self._request, self._document_of = shortcut, request, document_of
-        self._is_done = False
+        """As aiohttp spells it."""
+        date, ending = rfc822_formatted_time().encode(), self._way.ending
+        self._asking.answer(
+            b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\nDate: %b\r\n%b%b"
+            % (status, headers, len(body), date, ending, body)
+        )
 
-    def done(self) -> bool:
-        return self._is_done
 
-    def set_result(self, told: T) -> None:
-        self._is_done = True
-        try:
-            document = self._document_of(told)
-        except Exception as failure:  # others who were told by the same call are still to be
-            self._request.fail(failure)
-        else:
-            if isinstance(document, bytes):
-                self._request.answer(document)
-            else:
-                self._shortcut.answer_later(self._request, document)
-
-    def set_exception(self, failed: Exception) -> None:
-        self._is_done = True
-        self._request.fail(failed)
+def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode()

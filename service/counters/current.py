@@ -7,6 +7,7 @@ since. Who is at no session has totals alone, and no stride.
 
 from __future__ import annotations
 
+from functools import partial
 from struct import Struct
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ _LENGTH = Struct(">H")
 _AT = Struct(">6Q 5Q3IQ 3I IQB3Q")
 _PAIR_AT = Struct(">48x 5Q3IQ 2I4x I")
 _SCOPE_BYTES = PAIR_BYTES + 12
+
+_record = partial(tuple.__new__, PairRecord)
+"""A record of all its fields, in half the time that its own constructor, a function in Python, takes."""
 
 
 class Current(NamedTuple):
@@ -69,10 +73,10 @@ def _pair_at(stride: bytes, record: bytes) -> tuple[PairRecord, int, int]:
             furthest_ms = reached - 1
         if time_us >= latest_us:
             latest_ms, latest_us = reached - 1, time_us
-    pair = PairRecord(
+    pair = _record((
         watch_ms, effective_ms + stride_effective_ms, unique_cells, events + strides, implausible_ms,
         verified_cells, furthest_ms, latest_ms, latest_us, scope,
-    )  # fmt: skip
+    ))  # fmt: skip
     return pair, tail_first, stride_tail_after
 
 

@@ -67,6 +67,7 @@ class Writer:
         self._lanes = Lanes(self._home, self._serve)
         self._waiting_events = 0
         self._closing = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     @property
     def waiting_events(self) -> int:
@@ -104,7 +105,7 @@ class Writer:
 
     async def apply_one(self, event: Event) -> tuple[bool, PairRecord]:
         """Count one event; gives whether it was a duplicate, and its pair right after."""
-        answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Outcomes] = self._loop.create_future()
         self.begin_one(event, answer)
         return read_one(await answer) or await self.bring_in_one(event)
 
@@ -118,17 +119,16 @@ class Writer:
 
     async def bring_in_one(self, event: Event) -> tuple[bool, PairRecord]:
         """The same as `apply_one` of an event that was not counted, since its user was not in Redis."""
-        loop = asyncio.get_running_loop()
         for _ in range(ABSENT_TRIES):
             await self._admit(partition_of(event.user, self._partitions), (event.user,))
-            answer: asyncio.Future[Outcomes] = loop.create_future()
+            answer: asyncio.Future[Outcomes] = self._loop.create_future()
             self._enqueue_one(event, answer)
             if counted := read_one(await answer):
                 return counted
         raise _left_again()
 
     def _enqueue_one(self, event: Event, answer: Answer) -> None:
-        deadline = asyncio.get_running_loop().time() + self._bounds.timeout_seconds
+        deadline = self._loop.time() + self._bounds.timeout_seconds
         partition = partition_of(event.user, self._partitions)
         self._enqueue(partition, Share((event,), len(event.segments), True, deadline, answer))
 
@@ -166,7 +166,7 @@ class Writer:
 
     async def _gather(self) -> None:
         """Let more events come, as long as some come at each turn of the loop: whoever is alone waits for one turn."""
-        loop, before = asyncio.get_running_loop(), -1
+        loop, before = self._loop, -1
         deadline = loop.time() + GATHER_SECONDS_MAX
         while before != self._waiting_events < GATHER_EVENTS and loop.time() < deadline:
             before = self._waiting_events
@@ -177,10 +177,9 @@ class Writer:
             raise QueueFull(f"{self._waiting_events} events wait already (PLAYHEAD_QUEUE_EVENTS_MAX)")
 
     def _begin(self, partition: int, events: Sequence[Event]) -> asyncio.Future[Outcomes]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Outcomes] = loop.create_future()
+        answer: asyncio.Future[Outcomes] = self._loop.create_future()
         segments = sum([len(event.segments) for event in events])
-        deadline = loop.time() + self._bounds.timeout_seconds
+        deadline = self._loop.time() + self._bounds.timeout_seconds
         self._enqueue(partition, Share(events, segments, False, deadline, answer))
         return answer
 
@@ -200,9 +199,9 @@ class Writer:
                 self._fail(shares, failed)
             return False
         finally:
-            self._waiting_events -= sum(len(share.events) for shares in taken.values() for share in shares)
+            self._waiting_events -= sum([len(share.events) for shares in taken.values() for share in shares])
         if self._waiting_events >= GATHER_EVENTS:
-            asyncio.get_running_loop().call_soon(self._answer, taken, replies)
+            self._loop.call_soon(self._answer, taken, replies)
         else:
             self._answer(taken, replies)
             await asyncio.sleep(0)  # the loop has not looked yet who comes back
@@ -226,7 +225,7 @@ class Writer:
 
     def _fail_overdue(self, lane: Lane[Share]) -> None:
         """Answer those who waited for their turn so long behind a failed call that theirs would come too late."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         for partition, queue in list(lane.waiting.items()):
             while queue and queue[0].deadline <= now:
                 share = queue.popleft()
@@ -294,13 +293,11 @@ def _cut(events: list[Event]) -> Iterator[list[Event]]:
 def _distribute(shares: list[Share], outcomes: list[bytes], reply: list[bytes]) -> None:
     start, state_at = 0, 1
     for share in shares:
-        end = start + len(share.events)
-        state = None
+        end, answer, state = start + len(share.events), share.answer, None
         if share.wants_state:
-            stride, record = reply[state_at : state_at + 2]
-            if record:  # of who is absent there is none
-                state = counted_pair(stride, record)
+            if record := reply[state_at + 1]:  # of who is absent there is none
+                state = counted_pair(reply[state_at], record)
             state_at += 2
-        if not share.answer.done():
-            share.answer.set_result((outcomes[start:end], state))
+        if not answer.done():
+            answer.set_result((outcomes[start:end], state))
         start = end
