@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MB = 2**20
 
-FREE_BYTES_MIN = 300 * MB
-"""A new Postgres takes 40 MB, its first write-ahead segments and Valkey's file, which is rewritten at 128, the rest."""
+FREE_BYTES_MIN = 500 * MB
+"""A new Postgres takes 40 MB, its first write-ahead segments and Valkey's file, which is rewritten at 256, the rest."""
 
 LOCK_NAME = "playhead.lock"
 

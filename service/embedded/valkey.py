@@ -29,7 +29,7 @@ CONFIG: Mapping[str, str] = {
     "appendonly": "yes",
     "appendfsync": "always",  # an acknowledgement promises that the event is on disk
     "aof-use-rdb-preamble": "yes",
-    # Half as often as by default: in batches 20 MB a second are written. So much is read again within half a second.
+    # A quarter as often as by default: in batches 20 MB a second are written. So much is read again within a second.
     "auto-aof-rewrite-min-size": str(256 * 2**20),
     "rdbcompression": "no",  # of a rewrite; most values are too short to become shorter, and trying costs
     "save": "",  # the append-only file is the only copy; snapshots beside it would only cost
