@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from redis.exceptions import RedisError
-
 from service.counters import keys, outcomes, packing, scripts
+from service.counters.exchange import exchange
 from service.db.records import EntryId
 from service.errors import RedisUnavailable
 from service.rules.model import FASTER_THAN_CLOCK
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from service.counters.cluster import Command
     from service.events.event import Event
 
 Row = tuple[object, ...]
@@ -54,8 +54,12 @@ class Entry(NamedTuple):
             return None
 
     @classmethod
-    def read(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
-        """Of what a stranger wrote, what there is of it; an `appended` that is none never fits to the one before."""
+    def read(cls, entry_id: bytes, words: list[bytes]) -> Self:
+        """Of the names of its fields, and what each holds, by turns.
+
+        Of what a stranger wrote, what there is of it; an `appended` that is none never fits to the one before.
+        """
+        fields = dict(zip(words[::2], words[1::2], strict=True))
         appended = fields.get(b"appended", b"")
         return cls(
             EntryId.parse(entry_id),
@@ -67,18 +71,17 @@ class Entry(NamedTuple):
 
 async def read_entries(redis: Redis, after: Mapping[int, EntryId], count: int) -> dict[int, list[Entry]]:
     """Of each partition up to `count` entries after the given id, in one round trip. Raises RedisUnavailable."""
-    pipeline = redis.pipeline(transaction=False)
-    for partition, entry_id in after.items():
-        pipeline.xrange(keys.stream(partition), min=f"({entry_id}", max="+", count=count)
-    try:
-        replies = await pipeline.execute()
-    except (RedisError, OSError) as failed:
-        raise RedisUnavailable(f"Redis did not answer: {failed or type(failed).__name__}") from failed
-    return {
-        partition: [Entry.read(entry_id, fields) for entry_id, fields in reply]
-        for partition, reply in zip(after, replies, strict=True)
-        if reply
-    }
+    commands: list[Command] = [
+        (("XRANGE", stream, f"({entry_id}", "+", "COUNT", count), {"keys": [stream]})
+        for stream, entry_id in zip(map(keys.stream, after), after.values(), strict=True)
+    ]
+    found: dict[int, list[Entry]] = {}
+    for partition, reply in zip(after, await scripts.guarded(exchange(redis, commands)), strict=True):
+        if isinstance(reply, Exception):
+            raise RedisUnavailable(f"Redis did not answer: {reply}") from reply
+        if reply:
+            found[partition] = [Entry.read(entry_id, words) for entry_id, words in reply]
+    return found
 
 
 def events_of(entry: Entry) -> list[tuple[int, Event, bytes]]:

@@ -176,7 +176,7 @@ def flush_of(progress: Mapping[int, Progress], batch: Batch, ready: list[Snapsho
             partition,
             progress[partition].cursor,
             entries[-1].id,
-            sum(entry.counted for entry in entries),
+            entries[-1].appended - progress[partition].appended,
             sum(entry.erased is not None for entry in entries),
         )
         for partition, entries in found.items()
