@@ -329,6 +329,23 @@ async def test_a_head_that_does_not_end_is_cut_behind_an_answer_and_not_before(s
         assert await idle.status() == 200, "its own head was whole in time"
 
 
+@pytest.mark.parametrize("missing", [1, 2, 3, 4, 10])
+async def test_a_known_head_without_its_end_is_not_answered_yet(
+    watched: Api, ways: list[bool], missing: int
+) -> None:
+    request = get("/v1/movies/arrival")
+    async with connected(watched) as line, connected(watched) as other:
+        for _ in range(2):
+            await line.send(request)
+            assert await line.status() == 200
+        ways.clear()
+        await other.send(request[:-missing])
+        await asyncio.sleep(0.05)
+        assert ways == []
+        await other.send(request[-missing:])
+        assert await other.status() == 200
+
+
 async def test_whoever_waits_for_an_answer_is_not_idle(
     serve: Serve, valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch, ways: list[bool]
 ) -> None:
