@@ -176,7 +176,7 @@ class _Connection(web.RequestHandler):
         way = self._server.shortcut.way_of(message) if body.is_eof() else None
         if way is None or not self._is_free(way):
             return False
-        if alone and way.is_common:
+        if alone:
             self._server.heads.learn(alone, way)
         self._begin(way, body.read_nowait())
         return True

@@ -48,6 +48,8 @@ _NAME = r"([A-Za-z0-9_~-][A-Za-z0-9_.~-]*)"
 _READ = re.compile(rf"/v1/(?:movies/{_NAME}|users/{_NAME}(?:/movies/{_NAME})?)")
 """Names of characters that stand for themselves in a path."""
 
+_READ_LINE = re.compile(rf"GET ({_READ.pattern}) HTTP/1\.1")
+
 _ALWAYS = (("Server", SERVER_SOFTWARE), NO_SNIFFING)
 
 
@@ -76,10 +78,13 @@ class Way(NamedTuple):
     """How the head of the answer ends: with who answers, and whether pages of other origins may read it."""
     read: Read | None = None
 
-    @property
-    def is_common(self) -> bool:
-        """Whether others will ask for the same: a user's name is in the path of those that nobody else sends."""
-        return self.read is None or self.read.movie is not None
+    def for_line(self, line: bytes) -> Way | None:
+        """What a head asks for that is this one's but for its first line; None where that one is for no such read."""
+        named = _READ_LINE.fullmatch(line.decode("latin-1"))
+        if named is None:
+            return None
+        path, *names = named.groups()
+        return Way(self.method, path, self.headers, self.scope, self.ending, Read(*names))
 
 
 class Shortcut:
