@@ -392,7 +392,7 @@ async def test_another_number_of_partitions_is_refused(serving: Serving) -> None
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     mounted = tmp_path / "disk"
     mounted.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=320m", "tmpfs", str(mounted)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=520m", "tmpfs", str(mounted)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
         pytest.skip("no disk can be mounted here")
     yield mounted
