@@ -183,16 +183,14 @@ class _Connection(web.RequestHandler):
 
     def _is_free(self, way: Way) -> bool:
         """Whether a request may go the short way: the only one that is here, while nobody else is answered."""
-        waiter, server = self._waiter, self._server
-        is_busy = self._messages or self._paused or self._reading_paused or waiter is None or waiter.done()
-        return not (is_busy or self._close or server.is_leaving) and server.shortcut.may(way)
+        is_busy = self._messages or self._paused or self._reading_paused or not self._is_idle()
+        return not (is_busy or self._close or self._server.is_leaving) and self._server.shortcut.may(way)
 
     def _begin(self, way: Way, body: bytes) -> None:
         self.is_asking = self._request_in_progress = True
         self._request_count += 1
-        server = self._server
-        server.requests_count += 1
-        server.shortcut.begin(way, body, self)
+        self._server.requests_count += 1
+        self._server.shortcut.begin(way, body, self)
 
     def answer(self, spelled: bytes) -> None:
         """Answer the request that went the short way. It may have gone away."""

@@ -103,9 +103,7 @@ class Calls:
         Raises RedisUnavailable when there was no answer in time.
         """
         runs = [_pack(partition, shares) for partition, shares in taken.items()]
-        first = min(
-            [shares[0].deadline for shares in taken.values()]
-        )  # they stand in the order of their coming
+        first = min([shares[0].deadline for shares in taken.values()])  # shares stand as they came
         metrics.CALL_EVENTS.observe(sum([run.events for run in runs]))
         with metrics.CALL_SECONDS.time():
             return await self._call_until_answered(self._grouped(runs), first)
