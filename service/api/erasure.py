@@ -69,27 +69,29 @@ async def _erase(app: web.Application, partition: int, user: str) -> Erased:
 async def _deleted(app: web.Application, erased: Erased) -> tuple[int, int, int] | None:
     """What Postgres deleted; None when it has not come to it in time."""
     try:
-        async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds):
-            while True:
+        async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds) as patience:
+            while not patience.expired():  # a question that is answered as it is cancelled may swallow that
                 with asking("where raw events are"):
                     gone = await app[HISTORY].erasure(erased.partition, EntryId.parse(erased.entry))
                 if gone:
                     return gone
                 await asyncio.sleep(POLL_SECONDS)
     except (TimeoutError, PostgresUnavailable):
-        return None
+        pass
+    return None
 
 
 async def _until_settled(app: web.Application, partition: int, user: str) -> bool:
     """Whether an erasure of the user that was begun before, if there is one, is done within the time of a request."""
     try:
-        async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds):
-            while True:
+        async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds) as patience:
+            while not patience.expired():
                 if not await is_pending(app[REDIS], partition, user):
                     return True
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        return False
+        pass
+    return False
 
 
 def _answer(status: int, document: dict[str, object]) -> web.Response:

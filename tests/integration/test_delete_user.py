@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -109,6 +109,20 @@ async def test_while_the_flusher_is_away_delete_is_said_to_be_incomplete(house: 
         assert (await api.user("ann")).status == 404
     async with house.flushing():
         assert (await api.call("DELETE", "/v1/users/ann")).status == 404
+
+
+async def test_a_query_that_ends_as_it_is_cancelled_keeps_nobody_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def swallow(_history: History, *_: object) -> None:
+        with suppress(asyncio.CancelledError):  # it is answered in the same moment
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(History, "erasure", swallow)
+    await house.api.post(event(user="ann"))
+    async with asyncio.timeout(20):
+        answer = await house.api.call("DELETE", "/v1/users/ann")
+    assert (answer.status, answer.json["complete"]) == (202, False)
 
 
 async def test_what_was_assigned_goes_along(house: House) -> None:
