@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from aiohttp import web
@@ -18,7 +19,11 @@ from service.db.records import EntryId
 from service.errors import NotFound, PostgresUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from service.counters.erasing import Erased
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.05
 """How often Postgres is asked whether it has erased too: the flusher comes by ten times a second."""
@@ -68,30 +73,35 @@ async def _erase(app: web.Application, partition: int, user: str) -> Erased:
 
 async def _deleted(app: web.Application, erased: Erased) -> tuple[int, int, int] | None:
     """What Postgres deleted; None when it has not come to it in time."""
+
+    async def deleted() -> tuple[int, int, int] | None:
+        with asking("where raw events are"):
+            return await app[HISTORY].erasure(erased.partition, EntryId.parse(erased.entry))
+
     try:
-        async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds) as patience:
-            while not patience.expired():  # a question that is answered as it is cancelled may swallow that
-                with asking("where raw events are"):
-                    gone = await app[HISTORY].erasure(erased.partition, EntryId.parse(erased.entry))
-                if gone:
-                    return gone
-                await asyncio.sleep(POLL_SECONDS)
-    except (TimeoutError, PostgresUnavailable):
-        pass
-    return None
+        return await _in_time(app, deleted)
+    except PostgresUnavailable:
+        return None
 
 
 async def _until_settled(app: web.Application, partition: int, user: str) -> bool:
     """Whether an erasure of the user that was begun before, if there is one, is done within the time of a request."""
-    try:
+
+    async def is_settled() -> bool:
+        return not await is_pending(app[REDIS], partition, user)
+
+    return bool(await _in_time(app, is_settled))
+
+
+async def _in_time(app: web.Application, ask: Callable[[], Awaitable[T | None]]) -> T | None:
+    """What `ask` gives, asked until that is something; None where that takes longer than a request may."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(app[SETTINGS].redis_timeout_seconds) as patience:
-            while not patience.expired():
-                if not await is_pending(app[REDIS], partition, user):
-                    return True
+            while not patience.expired():  # a question that is answered as it is cancelled may swallow that
+                if answer := await ask():
+                    return answer
                 await asyncio.sleep(POLL_SECONDS)
-    except TimeoutError:
-        pass
-    return False
+    return None
 
 
 def _answer(status: int, document: dict[str, object]) -> web.Response:
