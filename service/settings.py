@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     snapshot_interval_seconds: Annotated[
         float,
         Field(
-            description="how often what changed is snapshotted: what a recovery replays at most",
+            description="pause between two rounds of snapshots of what changed; a recovery replays what came since",
             ge=0,
             le=3600,
         ),

@@ -15,6 +15,7 @@ from rich.console import Console
 from loadtests.bench import page, report
 from loadtests.bench.laboratory import Laboratory
 from loadtests.bench.scenarios import QUICK, SCENARIOS
+from service.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,9 @@ def main() -> int:
     if arguments.quick:
         arguments.seconds, arguments.turns = QUICK_SECONDS, QUICK_TURNS
     results = _measure(arguments)
-    turns = f"{arguments.turns} turns of {arguments.seconds:g} s"
+    turns = ", ".join(
+        [f"{arguments.turns} turns of {arguments.seconds:g} s", *map("=".join, arguments.setting)]
+    )
     document = report.document(results, turns)
     report.show(results, _read(arguments.beside), Console(width=None if sys.stdout.isatty() else 170))
     if arguments.json:
@@ -50,7 +53,14 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Result]:
     for name in arguments.scenario or (QUICK if arguments.quick else SCENARIOS):
         with tempfile.TemporaryDirectory(prefix="playhead-bench-", ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o711)  # Postgres may run as another user
-            laboratory = Laboratory(Path(folder), arguments.seconds, arguments.turns, say, arguments.quick)
+            laboratory = Laboratory(
+                Path(folder),
+                arguments.seconds,
+                arguments.turns,
+                say,
+                arguments.quick,
+                dict(arguments.setting),
+            )
             results[name] = SCENARIOS[name](laboratory)
             results[name].absent = laboratory.absent
     return results
@@ -79,8 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("scenario", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO", help="everything by default")
     add("--seconds", type=float, default=3.0, help="that a turn of one system takes (%(default)s)")
-    add("--turns", type=int, default=5, help="of each system; medians are told (%(default)s)")
+    add("--turns", type=int, default=3, help="of each system; medians are told (%(default)s)")
     add("--quick", action="store_true", help="only the main ratios, in less than a minute")
+    add(
+        "--setting",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the playhead that is measured, as workers=1; may be repeated",
+    )
     add("--json", type=Path, metavar="FILE", help="write what was measured; keeps its other scenarios")
     add(
         "--beside",
@@ -91,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--write", type=Path, metavar="PAGE", help="put table and plots into a page, of all in --json")
     return parser
+
+
+def _setting(said: str) -> tuple[str, str]:
+    name, sign, value = said.partition("=")
+    name = name.lower().removeprefix("playhead_")
+    if not sign or name not in Settings.model_fields:
+        raise argparse.ArgumentTypeError(f"{said!r} is no setting of playhead: NAME=VALUE, as workers=1")
+    return name, value
 
 
 def _teller(began: float) -> Callable[[str], None]:

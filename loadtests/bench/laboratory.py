@@ -11,7 +11,7 @@ from loadtests.bench.systems.system import Unavailable
 from loadtests.bench.systems.webdis import StoredWebdis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from loadtests.bench.systems.system import System
@@ -31,13 +31,17 @@ def snapshot_interval_seconds(viewers: int, events_per_second: float) -> float:
 
 @dataclass(slots=True)
 class Laboratory:
-    """`seconds` is how long a turn takes, `turns` how many each system gets; `say` tells how it goes on."""
+    """`seconds` is how long a turn takes, `turns` how many each system gets; `say` tells how it goes on.
+
+    `settings` are those of every playhead that is measured, by their names without prefix.
+    """
 
     folder: Path
     seconds: float
     turns: int
     say: Callable[[str], None]
     is_quick: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
     events_per_second: int = BATCHED
 
@@ -73,6 +77,8 @@ class Laboratory:
                     self.absent.append(str(missing))
                     self.say(str(missing))
                     continue
+                if isinstance(system, Playhead):
+                    system.set(self.settings)
                 stack.callback(system.stop)
                 system.start()
                 systems[system.name] = system

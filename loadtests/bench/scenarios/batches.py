@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from loadtests.bench.audience import audience, strangers
 from loadtests.bench.books import imbalances
@@ -13,6 +13,7 @@ from loadtests.bench.turns import Player, take_turns
 
 if TYPE_CHECKING:
     from loadtests.bench.laboratory import Laboratory
+    from loadtests.bench.systems.playhead import Playhead
 
 BATCH_EVENTS = 1000
 CONNECTIONS = 8
@@ -33,6 +34,7 @@ def batches(laboratory: Laboratory) -> Result:
         result.add("batches: events a second", player.events_per_second, "/s", aim=100_000)
         result.add("batches: CPU of all processes", cpu_us["all"], "us/event", aim=15.0, is_upper=True)
         result.add("batches: CPU of Valkey", cpu_us["valkey"], "us/event", aim=6.0, is_upper=True)
+        add_snapshots(result, "batches", player)
         if not laboratory.is_quick:
             _measure_strangers(laboratory, result, player)
         result.imbalances = imbalances(player)
@@ -49,6 +51,12 @@ def take_turns_in_batches(laboratory: Laboratory, *players: Player, connections:
         seconds=laboratory.seconds,
         turns=laboratory.turns,
     )
+
+
+def add_snapshots(result: Result, title: str, playhead: Player) -> None:
+    """Of all turns so far, also those that did not count."""
+    stored = cast("Playhead", playhead.system).snapshots()
+    result.add(f"{title}: snapshots of pairs, to events", stored / playhead.acknowledged, "x")
 
 
 def _measure_strangers(laboratory: Laboratory, result: Result, player: Player) -> None:

@@ -29,6 +29,7 @@ def ready(laboratory: Laboratory) -> Result:
     """Time to ready with a million pairs, beyond what Valkey itself needs to load them."""
     result = Result()
     playhead = Playhead(laboratory.folder)
+    playhead.set(laboratory.settings)
     player = Player(playhead, _pairs(), BATCH_EVENTS)
     laboratory.say(f"a data folder of {PAIRS:,} pairs")
     playhead.start()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from loadtests.bench.audience import audience, strangers
 from loadtests.bench.books import imbalances
 from loadtests.bench.figures import Result
+from loadtests.bench.scenarios.batches import add_snapshots
 from loadtests.bench.systems.nothing import Nothing
 from loadtests.bench.systems.webdis import StoredWebdis, Webdis
 from loadtests.bench.turns import Player, p99, paired, speed, take_turns
@@ -25,6 +26,7 @@ def singles(laboratory: Laboratory) -> Result:
         players = {name: Player(system, audience(laboratory.viewers)) for name, system in systems.items()}
         for number in (64,) if laboratory.is_quick else (64, 256):
             _measure(laboratory, result, players, number)
+        add_snapshots(result, "singles", players["playhead"])
         if not laboratory.is_quick:
             _measure_strangers(laboratory, result, players)
         result.imbalances = [said for player in players.values() for said in imbalances(player)]

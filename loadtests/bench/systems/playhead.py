@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from loadtests.bench.systems.system import BIN, HTTP_PROCESSES, Command, Counts,
 from service.embedded import embedded_database_url, embedded_redis_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from loadtests.bench.audience import Moment
@@ -52,10 +53,13 @@ class Playhead:
             "workers": HTTP_PROCESSES,
             "log_format": "json",
         }
-        self._variables = {
-            f"PLAYHEAD_{name.upper()}": str(value) for name, value in (told | settings).items()
-        }
+        self._variables: dict[str, str] = {}
+        self.set(told | settings)
         self._command: Command | None = None
+
+    def set(self, settings: Mapping[str, object]) -> None:
+        """Before it starts; in place of what it was made with."""
+        self._variables |= {f"PLAYHEAD_{name.upper()}": str(value) for name, value in settings.items()}
 
     @property
     def redis_url(self) -> str:
@@ -105,6 +109,12 @@ class Playhead:
         """Over HTTP what is counted, movie by movie; with SQL what is stored."""
         totals = (self.read(f"/v1/movies/movie-{number:05}") for number in range(self._movies))
         return Counts(sum(total.get("events", 0) for total in totals), asyncio.run(self._rows()))
+
+    def snapshots(self) -> int:
+        """Pairs whose snapshot was stored, since it started."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as response:  # noqa: S310 - our own address
+            told = re.search(r"^playhead_snapshots_total (\S+)$", response.read().decode(), re.MULTILINE)
+        return int(float(told[1])) if told else 0
 
     def read(self, path: str) -> dict[str, Any]:
         """The answer, whatever its status."""
