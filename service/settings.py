@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +29,15 @@ _SAFE = (
 )
 
 
+def http_processes(processors: int) -> int:
+    """As many as are quickest beside Redis, Postgres and the flusher (`docs/performance.md`).
+
+    Events that wait in one process share a call to Redis, and its fsync; so a second one costs, and is worth it only
+    where there is a processor for it.
+    """
+    return 1 if processors <= 2 else 2
+
+
 class Settings(BaseSettings):
     """What may be set, as environment variables with the prefix PLAYHEAD_. Frozen: read once, at the root."""
 
@@ -35,7 +45,15 @@ class Settings(BaseSettings):
 
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(description="port to listen on", ge=1, le=65535)] = 8000
-    workers: Annotated[int, Field(description="HTTP processes on that port", ge=1, le=64)] = 2
+    workers: Annotated[
+        int,
+        Field(
+            default_factory=lambda: http_processes(os.cpu_count() or 1),
+            description="HTTP processes on that port; by default two, or one where there are at most two processors",
+            ge=1,
+            le=64,
+        ),
+    ]
     flushers: Annotated[
         int, Field(description="flusher processes that share the partitions", ge=1, le=64)
     ] = 1

@@ -37,10 +37,13 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def environment(data_dir: Path, **settings: object) -> dict[str, str]:
-    """The caller's, without settings of playhead but these: `port` becomes PLAYHEAD_PORT. Snapshots come soon."""
+    """The caller's, without settings of playhead but these: `port` becomes PLAYHEAD_PORT.
+
+    Snapshots come soon, and there are two HTTP processes, whatever is the default here: more goes wrong between two.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
-    own = {f"PLAYHEAD_{name.upper()}": str(value) for name, value in settings.items()}
-    return {**kept, "PLAYHEAD_DATA_DIR": str(data_dir), "PLAYHEAD_SNAPSHOT_INTERVAL_SECONDS": "0.5", **own}
+    told = {"data_dir": data_dir, "snapshot_interval_seconds": 0.5, "workers": 2} | settings
+    return kept | {f"PLAYHEAD_{name.upper()}": str(value) for name, value in told.items()}
 
 
 def run(

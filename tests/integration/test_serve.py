@@ -524,12 +524,13 @@ async def test_it_listens_where_it_is_told(tmp_path: Path, host: str) -> None:
         assert one.stop() == 0
 
 
-async def test_as_many_workers_as_are_wanted_share_the_port(tmp_path: Path) -> None:
-    with ended(Serving(tmp_path / "data", workers=3)) as one:
+@pytest.mark.parametrize("workers", [1, 3])
+async def test_as_many_workers_as_are_wanted_share_the_port(tmp_path: Path, workers: int) -> None:
+    with ended(Serving(tmp_path / "data", workers=workers)) as one:
         one.start()
 
         async def all_there() -> bool:
-            return sum("gunicorn" in command for command in one.processes().values()) == 1 + 3
+            return sum("gunicorn" in command for command in one.processes().values()) == 1 + workers
 
-        await until(all_there, "one process that watches three")
+        await until(all_there, f"one process that watches {workers}")
         assert one.stop() == 0

@@ -14,7 +14,7 @@ UNITS = ("seconds", "ms", "days")
 
 def expected_row(name: str) -> str:
     field = Settings.model_fields[name]
-    default = "" if field.default is None else f"`{field.default}`"
+    default = "" if field.default_factory or field.default is None else f"`{field.default}`"
     unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), "events" if "_events_" in name else "")
     return f"| `{PREFIX}{name.upper()}` | {default} | {unit} | {field.description} |"
 

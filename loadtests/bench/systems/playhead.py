@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from loadtests.bench.audience import MOVIES, as_json
-from loadtests.bench.systems.system import BIN, HTTP_PROCESSES, Command, Counts, free_port, post
+from loadtests.bench.systems.system import BIN, Command, Counts, free_port, post
 from service.embedded import embedded_database_url, embedded_redis_url
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class Playhead:
             "snapshot_interval_seconds": SNAPSHOT_INTERVAL_SECONDS,
             "data_dir": self.data,
             "port": self.port,
-            "workers": HTTP_PROCESSES,
             "log_format": "json",
         }
         self._variables: dict[str, str] = {}

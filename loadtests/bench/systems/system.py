@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 HTTP_PROCESSES = 2
-"""Of everything that gunicorn serves, as playhead's default is."""
+"""Of each comparator, whatever playhead has: also on two processors they answer most with two."""
 
 KEEP_ALIVE_SECONDS = 75
 """aiohttp's own default; gunicorn's, 2 s, is over before all generators of a scenario are connected."""

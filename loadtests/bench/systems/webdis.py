@@ -16,7 +16,7 @@ from urllib.parse import quote_from_bytes
 from redis import Redis
 
 from loadtests.bench.systems.playhead import Playhead
-from loadtests.bench.systems.system import Command, Counts, found, free_port, get
+from loadtests.bench.systems.system import HTTP_PROCESSES, Command, Counts, found, free_port, get
 from service.counters import keys, packing, scripts
 from service.counters.partitions import partition_of
 from service.counters.servers import ONLY_HOME
@@ -36,8 +36,8 @@ PARTITIONS: int = Settings.model_fields["partitions"].default
 BACKLOG_EVENTS_MAX = 10**9
 """Webdis is told of no bound."""
 
-CONFIG = {"threads": 2, "pool_size": 20, "daemonize": False, "verbosity": 0, "database": 0}
-"""As many threads as playhead has HTTP processes. Each has its own connections to Valkey."""
+CONFIG = {"threads": HTTP_PROCESSES, "pool_size": 20, "daemonize": False, "verbosity": 0, "database": 0}
+"""Each thread has its own connections to Valkey."""
 
 
 class Front:
