@@ -39,6 +39,7 @@ from service.counters.reader import Reader
 from service.courses.store import Courses
 from service.courses.watching.watching import Watching
 from service.db.history import History
+from service.errors import RedisUnavailable
 from service.moving.store import Moving
 from service.stored.reads import StoredReads
 from service.stored.scopes import Scopes
@@ -55,7 +56,8 @@ _log = structlog.get_logger()
 def create_app(settings: Settings, redis_url: str, database_url: str) -> web.Application:
     """The application. It verifies its Redis when it starts, and answers all that it took before it ends.
 
-    Postgres is asked only for users who left Redis, and may be away.
+    Both servers may be away, now as later: what needs them is then answered so. Raises CannotStart of a Redis that can
+    never be used.
     """
     app = web.Application()
     app[SETTINGS], app[STREAMS] = settings, set()
@@ -64,9 +66,12 @@ def create_app(settings: Settings, redis_url: str, database_url: str) -> web.App
 
     async def counters(app: web.Application) -> AsyncIterator[None]:
         redis = connect(redis_url, settings.redis_timeout_seconds)
-        await verify(redis, settings.partitions)
-        for sentence in await broken_promises(redis):
-            _log.warning("less_durable", detail=sentence)
+        try:
+            await verify(redis, settings.partitions)
+            for sentence in await broken_promises(redis):
+                _log.warning("less_durable", detail=sentence)
+        except RedisUnavailable as away:  # an end here would be an end of all HTTP processes
+            _log.warning("redis_unavailable", detail=str(away))
         history = await History.connect(database_url, is_lazy=True)
         app[REDIS], app[HISTORY] = redis, history
         app[READER] = Reader(redis, settings.partitions, StoredReads(history))

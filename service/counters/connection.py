@@ -90,10 +90,10 @@ async def verify_stored_partitions(redis: Redis, partitions: int) -> None:
 async def broken_promises(redis: Redis) -> list[str]:
     """By how much this Redis promises less than an acknowledgement does (design 5), in sentences; best is none.
 
-    Of a cluster every node counts, since replicas take over.
+    Of a cluster every node counts, since replicas take over. Raises RedisUnavailable.
     """
     said = []
-    for address, config in (await _each(await nodes_of(redis), _config)).items():
+    for address, config in (await scripts.guarded(_each(await nodes_of(redis), _config))).items():
         said += [f"{address}: {sentence}" if address else sentence for sentence in _broken_by(config)]
     return said
 

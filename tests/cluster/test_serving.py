@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from aiohttp import ClientSession
 
 from tests.cluster.crowd import PARTITIONS, name_in, slot_of
 from tests.cluster.nodes import Node
-from tests.integration.serving import Serving, ended, run
+from tests.integration.serving import Serving, ended, parent_of, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -100,6 +102,42 @@ async def test_a_start_that_must_wait_goes_on_and_says_for_what(tmp_path: Path, 
             await asyncio.to_thread(serving.stop)
             for node in (master, replica):
                 await node.end()
+
+
+async def test_http_processes_that_start_while_redis_is_away_say_so(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Nobody is cut off: they answer 503 until it is back, and whoever was there goes on."""
+    redis = Node(tmp_path / "redis", clustered=False)
+    with ended(
+        Serving(tmp_path / "data", redis_url=f"redis://{redis.address}", database_url=database_url)
+    ) as serving:
+        try:
+            redis.start()
+            await until(redis.answers, "it answers")
+            await asyncio.to_thread(serving.start)
+            redis.kill()
+            first = {pid for pid, command in serving.processes().items() if "gunicorn" in command}
+            first.remove(arbiter := min(first, key=lambda pid: parent_of(pid) != serving.pid))
+            for pid in first:
+                os.kill(pid, signal.SIGKILL)
+            event = {"user": "ann", "slug": "dune", "at": 10}
+
+            async def both_say_so() -> bool:
+                return len(serving.said("redis_unavailable")) >= 2
+
+            await until(both_say_so, "both of the next ones have started, and say so")
+            async with ClientSession(serving.url) as session:
+                assert await _is(session, 503, "reason", "redis_unavailable")
+                assert await _send(session, [event]) == [event]
+                redis.start()
+                await until(lambda: _is(session, 200, "ready", True), "it is ready")
+                assert await _send(session, [event]) == []
+            assert arbiter in serving.processes()
+            assert serving.said("child_ended") == []
+        finally:
+            await asyncio.to_thread(serving.stop)
+            await redis.end()
 
 
 async def _watch(session: ClientSession, numbers: range) -> None:

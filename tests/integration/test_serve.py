@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -22,12 +21,22 @@ from service.embedded.deadline import holds_within
 from service.embedded.runtime import runtime_dir
 from service.settings import Settings
 from tests.integration.ledgers import is_settled
-from tests.integration.serving import START_SECONDS, STOP_SECONDS, Serving, ended, environment, free_port, run
+from tests.integration.serving import (
+    START_SECONDS,
+    STOP_SECONDS,
+    Serving,
+    ended,
+    environment,
+    free_port,
+    parent_of,
+    run,
+)
 from tests.integration.waiting import until
 from workers.supervisor import StopFlag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PARTITIONS = Settings.model_fields["partitions"].default
 LATER_START_SECONDS_MAX = 15.0
@@ -231,12 +240,6 @@ async def test_killed_and_left_alone_it_leaves_no_process(serving: Serving) -> N
     await Client(serving).post(10)
     serving.kill()
     assert serving.is_gone(GONE_SECONDS), serving.processes()
-
-
-def parent_of(pid: int) -> int:
-    """By the kernel: numbers of processes start over from time to time, so their order tells nothing."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 @pytest.mark.parametrize(
