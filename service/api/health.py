@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from aiohttp import web
-from redis.exceptions import RedisError
 
 from service import clock, metrics
 from service.api.context import REDIS, SETTINGS, WRITER
@@ -33,7 +32,7 @@ async def get_ready(request: web.Request) -> web.StreamResponse:
         backlog = await read_backlog(redis, settings.partitions)
         promises = await broken_promises(redis)
         missing = await missing_replicas(redis, settings.replicas_min)
-    except (Unavailable, RedisError) as error:
+    except Unavailable as error:
         return problem(503, "redis_unavailable", str(error), {"Retry-After": "2"}, ready=False)
     waiting = request.app[WRITER].waiting_events
     document: dict[str, object] = {

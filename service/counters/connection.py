@@ -61,9 +61,9 @@ async def verify(redis: Redis, partitions: int) -> None:
     reached now.
     """
     try:
-        for server in (await _each(await nodes_of(redis), _info)).values():
+        for server in (await _each(nodes_of(redis), _info)).values():
             _refuse_unfit(server, is_clustered=in_cluster(redis))
-        await _each(await servers_of(redis), _prepare)
+        await _each(servers_of(redis), _prepare)
         if not await redis.exists(PARTITIONS_KEY):  # set last: whoever finds it finds both
             await redis.setnx(RECORDS_KEY, RECORDS)
             await redis.setnx(PARTITIONS_KEY, partitions)
@@ -93,16 +93,19 @@ async def broken_promises(redis: Redis) -> list[str]:
     Of a cluster every node counts, since replicas take over. Raises RedisUnavailable.
     """
     said = []
-    for address, config in (await scripts.guarded(_each(await nodes_of(redis), _config))).items():
+    for address, config in (await scripts.guarded(_each(nodes_of(redis), _config))).items():
         said += [f"{address}: {sentence}" if address else sentence for sentence in _broken_by(config)]
     return said
 
 
 async def missing_replicas(redis: Redis, replicas_min: int) -> list[str]:
-    """Which masters have fewer replicas than must have an event before it is acknowledged, in sentences."""
+    """Which masters have fewer replicas than must have an event before it is acknowledged, in sentences.
+
+    Raises RedisUnavailable.
+    """
     if not replicas_min:
         return []
-    connected = await _each(await servers_of(redis), _replicas)
+    connected = await scripts.guarded(_each(servers_of(redis), _replicas))
     return [
         f"{address or 'Redis'} has {count} connected replicas, fewer than PLAYHEAD_REPLICAS_MIN ({replicas_min})"
         for address, count in connected.items()
@@ -164,8 +167,9 @@ async def _replicas(server: Redis) -> int:
     return sum(replica["state"] == "online" for replica in replicas)
 
 
-async def _each(servers: Mapping[str, Redis], ask: Callable[[Redis], Awaitable[T]]) -> dict[str, T]:
+async def _each(asked: Awaitable[Mapping[str, Redis]], ask: Callable[[Redis], Awaitable[T]]) -> dict[str, T]:
     """The answers by address, without those of servers that are away; raises what failed when none answers."""
+    servers = await asked
     answers = await asyncio.gather(*map(ask, servers.values()), return_exceptions=True)
     found: dict[str, T] = {}
     failed: BaseException | None = None
