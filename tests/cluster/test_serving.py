@@ -14,7 +14,8 @@ from aiohttp import ClientSession
 
 from tests.cluster.crowd import PARTITIONS, name_in, slot_of
 from tests.cluster.nodes import Node
-from tests.integration.serving import Serving, ended, parent_of, run
+from tests.faults.victims import find
+from tests.integration.serving import Serving, ended, run
 from tests.integration.waiting import until
 
 if TYPE_CHECKING:
@@ -117,9 +118,8 @@ async def test_http_processes_that_start_while_redis_is_away_say_so(
             await until(redis.answers, "it answers")
             await asyncio.to_thread(serving.start)
             redis.kill()
-            first = {pid for pid, command in serving.processes().items() if "gunicorn" in command}
-            first.remove(arbiter := min(first, key=lambda pid: parent_of(pid) != serving.pid))
-            for pid in first:
+            arbiters = find(serving.pid, "arbiter")
+            for pid in find(serving.pid, "http worker"):
                 os.kill(pid, signal.SIGKILL)
             event = {"user": "ann", "slug": "dune", "at": 10}
 
@@ -133,7 +133,7 @@ async def test_http_processes_that_start_while_redis_is_away_say_so(
                 redis.start()
                 await until(lambda: _is(session, 200, "ready", True), "it is ready")
                 assert await _send(session, [event]) == []
-            assert arbiter in serving.processes()
+            assert find(serving.pid, "arbiter") == arbiters
             assert serving.said("child_ended") == []
         finally:
             await asyncio.to_thread(serving.stop)

@@ -46,12 +46,6 @@ def environment(data_dir: Path, **settings: object) -> dict[str, str]:
     return kept | {f"PLAYHEAD_{name.upper()}": str(value) for name, value in told.items()}
 
 
-def parent_of(pid: int) -> int:
-    """By the kernel: numbers of processes start over from time to time, so their order tells nothing."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
-
-
 def run(
     *words: str, variables: Mapping[str, str], seconds: float = START_SECONDS, **options: Any
 ) -> subprocess.CompletedProcess[str]:

@@ -20,17 +20,9 @@ from service.embedded import DataFolder, EmbeddedPostgres, EmbeddedValkey
 from service.embedded.deadline import holds_within
 from service.embedded.runtime import runtime_dir
 from service.settings import Settings
+from tests.faults.victims import appeared
 from tests.integration.ledgers import is_settled
-from tests.integration.serving import (
-    START_SECONDS,
-    STOP_SECONDS,
-    Serving,
-    ended,
-    environment,
-    free_port,
-    parent_of,
-    run,
-)
+from tests.integration.serving import START_SECONDS, STOP_SECONDS, Serving, ended, environment, free_port, run
 from tests.integration.waiting import until
 from workers.supervisor import StopFlag
 
@@ -243,28 +235,23 @@ async def test_killed_and_left_alone_it_leaves_no_process(serving: Serving) -> N
 
 
 @pytest.mark.parametrize(
-    ("victim", "marks"),
+    ("victim", "kind"),
     [
-        ("http worker", ("gunicorn",)),
-        ("http", ("gunicorn",)),
-        ("flusher", ("workers.flushing",)),
-        ("valkey", ("valkey-server",)),
-        ("postgres", ("/postgres -D",)),
+        ("http worker", "http worker"),
+        ("http", "arbiter"),
+        ("flusher", "flusher"),
+        ("valkey", "valkey"),
+        ("postgres", "postmaster"),
     ],
 )
 async def test_a_child_that_is_killed_is_started_again_and_nothing_is_lost(
-    shared: Serving, victim: str, marks: tuple[str, ...]
+    shared: Serving, victim: str, kind: str
 ) -> None:
     client = Client(shared)
     posting = asyncio.create_task(client.post(300))
     await until(lambda: reached(client, 50), "fifty events")
     started_by_supervisor = victim != "http worker"
-    pid = next(
-        pid
-        for pid, command in shared.processes().items()
-        if any(mark in command for mark in marks)
-        and (parent_of(pid) == shared.popen.pid) == started_by_supervisor  # type: ignore[union-attr]
-    )
+    pid = (await appeared(shared.pid, kind))[0]
     os.kill(pid, signal.SIGKILL)
     await posting
     if started_by_supervisor:  # workers are started again by gunicorn, which does not tell
