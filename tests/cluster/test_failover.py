@@ -31,6 +31,10 @@ async def test_a_killed_master_under_load_loses_nothing_that_replicas_had_to_hav
     crowd: Crowd, nodes: Nodes
 ) -> None:
     """And it comes back as a replica, which takes over in its turn."""
+
+    async def is_refused() -> bool:
+        return crowd.refusals > 0
+
     await crowd.begin(replicas_min=1)
     crowd.send_on(*EVERYWHERE)
     await crowd.more_than(200)
@@ -39,6 +43,7 @@ async def test_a_killed_master_under_load_loses_nothing_that_replicas_had_to_hav
     await takes_over(replica)
     await until(crowd.is_open, "all partitions are open again", RECOVERED_SECONDS)
     # Its new master has no replica now, so what is sent there is not acknowledged until the old one is back.
+    await until(is_refused, "what is sent to a master without a replica is refused")
     master.start()
     await until(master.follows, "the old master follows the new one")
     await crowd.more_than(200)
